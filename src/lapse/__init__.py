@@ -1,0 +1,75 @@
+"""Keeping customers: who will leave, how long each will stay, why, and what each is worth.
+
+The way of the data, from a company's tables to a score table::
+
+    gym = lapse.load("configs/gym.yaml")
+    history = lapse.read(gym)
+    data = lapse.snapshots(history)  # labelled, over many as-of dates
+    model = lapse.train(data)  # defection, lifetime, spend
+    today = lapse.snapshots(history, as_of="2025-06-30", recipe=model.recipe)
+    scores = model.score(today)
+
+Names are imported when they are first used, so that ``import lapse`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lapse.config import load
+    from lapse.dataset import Dataset, snapshots
+    from lapse.errors import ConfigError, DataError, GateError, LapseError
+    from lapse.history import History, read
+    from lapse.jobs.model import Model
+    from lapse.jobs.train import train
+    from lapse.models.defection import Defection
+    from lapse.models.lifetime import Lifetime
+    from lapse.models.spend import Spend
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "load": "lapse.config",
+    "read": "lapse.history",
+    "History": "lapse.history",
+    "snapshots": "lapse.dataset",
+    "Dataset": "lapse.dataset",
+    "train": "lapse.jobs.train",
+    "Model": "lapse.jobs.model",
+    "Defection": "lapse.models.defection",
+    "Lifetime": "lapse.models.lifetime",
+    "Spend": "lapse.models.spend",
+    "LapseError": "lapse.errors",
+    "ConfigError": "lapse.errors",
+    "DataError": "lapse.errors",
+    "GateError": "lapse.errors",
+}
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Defection",
+    "GateError",
+    "History",
+    "LapseError",
+    "Lifetime",
+    "Model",
+    "Spend",
+    "load",
+    "read",
+    "snapshots",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'lapse' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,1 @@
+"""What is asked: as of which dates, of whom, and what became of them."""

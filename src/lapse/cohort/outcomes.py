@@ -1,0 +1,120 @@
+"""What became of the customers who were at risk.
+
+In: a bucket, snapshots of customers at risk, and a **cut**, the last day that may be looked at. Out:
+:class:`Outcomes`, one row a snapshot. ``lapsed`` uses nothing that happened or became known after the
+snapshot's own horizon, so a label is final on the day its horizon ends and never changes afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from lapse.config import Business
+from lapse.history.spells import covers_of, is_at_risk, lapse_after, reach_at
+from lapse.schema import Bool, Bucket, Float64, Int32, Snapshots
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of each snapshot; all arrays have one row a snapshot.
+
+    Attributes
+    ----------
+    lapsed : bool, shape (n,)
+        Whether the customer lapses in ``(t, t + horizon]``.
+    event : int8, shape (n,)
+        0 where the customer is still there at the cut, else the cause's code (:data:`lapse.schema.CAUSES`).
+    duration_days : int32, shape (n,)
+        Days from ``t`` to the lapse or the cut, whichever comes first; at least 1.
+    spend : float64, shape (n, n_steps)
+        Revenue in ``(t + k step, t + (k + 1) step]``; NaN where the step does not close by the cut.
+    """
+
+    lapsed: Bool
+    event: npt.NDArray[np.int8]
+    duration_days: Int32
+    spend: Float64
+
+    def take(self, rows: npt.NDArray[np.int64] | Bool) -> Outcomes:
+        """Return some rows, by position or by mask."""
+        return Outcomes(self.lapsed[rows], self.event[rows], self.duration_days[rows], self.spend[rows])
+
+
+def known_snapshots(business: Business, bucket: Bucket, days: tuple[int, ...]) -> tuple[Snapshots, Int32]:
+    """Return every (customer, as_of) with a customer whom the business knew then.
+
+    Returns
+    -------
+    snapshots : Snapshots
+    reach : int32, shape (n,)
+        Up to which day the covers known at ``as_of`` reach; -1 where there are none. At risk where it is
+        later than the as_of.
+    """
+    grid = np.asarray(days, np.int32)
+    customer, which = np.nonzero(bucket.known_day[:, None] <= grid[None, :])
+    snapshots = Snapshots(customer.astype(np.int64), grid[which])
+    return snapshots, reach_at(covers_of(business, bucket), snapshots.customer, snapshots.day)
+
+
+def at_risk(snapshots: Snapshots, reach: Int32) -> Snapshots:
+    """Return the snapshots whose customers are at risk."""
+    rows = is_at_risk(reach, snapshots.day)
+    return Snapshots(snapshots.customer[rows], snapshots.day[rows])
+
+
+def outcomes_of(business: Business, bucket: Bucket, snapshots: Snapshots, cut: int, n_steps: int) -> Outcomes:
+    """Return what became of snapshots at risk, from what is known at the end of the day ``cut``.
+
+    Parameters
+    ----------
+    business : Business
+    bucket : Bucket
+    snapshots : Snapshots
+        At risk, with as_of before the cut. ``lapsed`` is a final label only where ``as_of + horizon <= cut``.
+    cut : int
+        Day number.
+    n_steps : int
+        How many steps of ``business.step_days`` the spend table has.
+    """
+    covers = covers_of(business, bucket)
+    label_end = np.minimum(snapshots.day + business.snapshots.horizon, cut).astype(np.int32)
+    label_lapse, _ = lapse_after(covers, snapshots.customer, snapshots.day, label_end)
+    lapse, cause = lapse_after(
+        covers, snapshots.customer, snapshots.day, np.full(len(snapshots), cut, np.int32)
+    )
+    return Outcomes(
+        lapsed=label_lapse <= label_end,
+        event=cause,
+        duration_days=(np.minimum(lapse, cut) - snapshots.day).astype(np.int32),
+        spend=_spend(business, bucket, snapshots, cut, n_steps),
+    )
+
+
+def _spend(business: Business, bucket: Bucket, snapshots: Snapshots, cut: int, n_steps: int) -> Float64:
+    step = business.step_days
+    spend = np.zeros((len(snapshots), n_steps))
+    for kind in business.revenue_events:
+        events = bucket.events[kind]
+        _add_spend(
+            events.offsets, events.day, events.known_day, events.amount,
+            snapshots.customer, snapshots.day, step, cut, spend,
+        )  # fmt: skip
+    closes = snapshots.day[:, None] + step * np.arange(1, n_steps + 1)[None, :]
+    spend[closes > cut] = np.nan
+    return spend
+
+
+@njit(cache=True, nogil=True)
+def _add_spend(offsets, day, known_day, amount, customer, as_of, step, cut, spend):  # type: ignore[no-untyped-def]
+    n_steps = spend.shape[1]
+    for row in range(len(as_of)):
+        for i in range(offsets[customer[row] + 1] - 1, offsets[customer[row]] - 1, -1):
+            if day[i] <= as_of[row]:
+                break
+            k = (day[i] - as_of[row] - 1) // step
+            if k < n_steps and day[i] <= cut and known_day[i] <= cut:
+                spend[row, k] += amount[i]

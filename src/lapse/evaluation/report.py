@@ -1,0 +1,254 @@
+"""An evaluation as one thing: the tables, what they are about, and how it reads when printed.
+
+In: the tables of :mod:`lapse.evaluation.tables` and the facts of the protocol. Out: an :class:`Evaluation`,
+which prints itself and goes to JSON and back. Refused: a JSON of another shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lapse.evaluation.bootstrap import LEVEL
+from lapse.evaluation.tables import COLUMNS
+
+_HEADS: Mapping[str, tuple[str, str]] = {
+    "auc": ("AUC", ".3f"),
+    "average_precision": ("avg precision", ".3f"),
+    "log_loss": ("log loss", ".4f"),
+    "brier": ("Brier", ".4f"),
+    "calibration_error": ("calib. error", ".4f"),
+    "calibration_in_the_large": ("in the large", "+z.1%"),
+    "lift_top_decile": ("lift top 10%", ".2f"),
+    "integrated_brier": ("integrated Brier", ".4f"),
+    "total_bias": ("total bias", "+z.1%"),
+    "normalised_gini": ("norm. Gini", ".3f"),
+    "decile_error": ("decile error", ".1%"),
+}
+"""Head and format of the printed columns, in order."""
+
+_UNKNOWN = "-"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What was asked of whom: without it a number means nothing.
+
+    Attributes
+    ----------
+    fit_as_of, test_as_of : tuple of str
+        ISO dates of the snapshots that the model learned from (calibration included), and was tested on.
+    horizon_days : int
+        From a snapshot to the end of what it asks about.
+    n, n_customers : int
+        Test rows, and the customers to whom they belong.
+    base_rate : float
+        Share of the test rows that lapsed.
+    n_replicates, seed : int
+        Of the bootstrap by customers, at the level of :data:`~lapse.evaluation.bootstrap.LEVEL`.
+    """
+
+    fit_as_of: tuple[str, ...]
+    test_as_of: tuple[str, ...]
+    horizon_days: int
+    n: int
+    n_customers: int
+    base_rate: float
+    n_replicates: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How true a model was out of time, beside its yardsticks.
+
+    Attributes
+    ----------
+    protocol : Protocol
+    probabilities : pandas.DataFrame
+        From :func:`~lapse.evaluation.tables.evaluate_probabilities`.
+    lifetime : pandas.DataFrame
+        From :func:`~lapse.evaluation.tables.evaluate_lifetime`; empty where not evaluated.
+    spend, clv : pandas.DataFrame
+        From :func:`~lapse.evaluation.tables.evaluate_money`: of spend, and of customer value, both as far as
+        the horizon shows them; empty where not evaluated.
+    absent : mapping of str to str
+        Yardsticks that do not apply, and why.
+    reference : str
+        The method whose intervals are printed and with which the others are compared.
+    """
+
+    protocol: Protocol
+    probabilities: pd.DataFrame
+    lifetime: pd.DataFrame = field(default_factory=lambda: _from_records([]))
+    spend: pd.DataFrame = field(default_factory=lambda: _from_records([]))
+    clv: pd.DataFrame = field(default_factory=lambda: _from_records([]))
+    absent: Mapping[str, str] = field(default_factory=dict)
+    reference: str = "lapse"
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by the prefix of their metrics' names; only money needs one to be told apart."""
+        rates = pd.concat([table for table in (self.probabilities, self.lifetime) if len(table)])
+        return {"": rates, "spend_": self.spend, "clv_": self.clv}
+
+    def metrics(self, method: str | None = None) -> dict[str, float]:
+        """Return one method's defined metrics over all test rows by name; default the reference's.
+
+        Metrics of money are prefixed: ``spend_total_bias``, ``clv_total_bias``.
+        """
+        return {
+            f"{prefix}{row['metric']}": row["value"]
+            for prefix, table in self.tables.items()
+            for row in _records(_overall(table))
+            if row["method"] == (method or self.reference) and math.isfinite(row["value"])
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as lists, numbers and strings; NaN becomes None."""
+        return {
+            "protocol": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self.protocol).items()},
+            "level": LEVEL,
+            "reference": self.reference,
+            "absent": dict(self.absent),
+            "probabilities": _to_records(self.probabilities),
+            "lifetime": _to_records(self.lifetime),
+            "spend": _to_records(self.spend),
+            "clv": _to_records(self.clv),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Evaluation:
+        """Return the evaluation that :meth:`to_json` stored."""
+        facts: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in stored["protocol"].items()
+        }
+        return cls(
+            protocol=Protocol(**facts),
+            probabilities=_from_records(stored["probabilities"]),
+            lifetime=_from_records(stored["lifetime"]),
+            spend=_from_records(stored["spend"]),
+            clv=_from_records(stored["clv"]),
+            absent=dict(stored["absent"]),
+            reference=stored["reference"],
+        )
+
+    def __str__(self) -> str:
+        parts = [_describe(self.protocol)]
+        for title, table in (
+            ("churn probability", self.probabilities),
+            ("remaining lifetime", self.lifetime),
+            ("spend in the horizon", self.spend),
+            ("customer value in the horizon", self.clv),
+        ):
+            if len(table):
+                parts.append(f"{title}\n{_print_metrics(table, self.reference)}")
+        if by_date := _print_dates(self.probabilities, self.reference):
+            parts.append(by_date)
+        if by_step := _print_steps(self.lifetime, self.reference):
+            parts.append(by_step)
+        parts += [f"no {method}: {reason}" for method, reason in self.absent.items()]
+        return "\n\n".join(parts)
+
+
+def _overall(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table["as_of"] == "") & (table["days"] == 0) & (table["against"] == "")]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{k: None if pd.isna(v) else v for k, v in row.items()} for row in _records(table)]
+
+
+def _from_records(records: list[dict[str, Any]]) -> pd.DataFrame:
+    kinds = {"days": np.int64, "n": np.int64, "value": np.float64, "lower": np.float64, "upper": np.float64}
+    return pd.DataFrame(records, columns=list(COLUMNS)).astype(kinds)
+
+
+def _describe(protocol: Protocol) -> str:
+    rows = f"{protocol.n:,} rows of {protocol.n_customers:,} customers"
+    lapsed = f"{protocol.base_rate:.1%} lapsed within {protocol.horizon_days} days"
+    return (
+        f"fitted on {_dates(protocol.fit_as_of)}\n"
+        f"tested on {_dates(protocol.test_as_of)}: {rows}, {lapsed}\n"
+        f"intervals: {LEVEL:.0%}, {protocol.n_replicates:,} resamples of the customers"
+    )
+
+
+def _dates(dates: tuple[str, ...]) -> str:
+    if len(dates) <= 3:
+        return ", ".join(dates)
+    return f"{len(dates)} dates from {dates[0]} to {dates[-1]}"
+
+
+def _format(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else _UNKNOWN
+
+
+def _align(lines: list[list[str]]) -> str:
+    """Return cells as text: the first column to the left, the others to the right."""
+    width = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join([line[0].ljust(width[0]), *(c.rjust(w) for c, w in zip(line[1:], width[1:], strict=True))])
+        for line in lines
+    )
+
+
+def _print_metrics(table: pd.DataFrame, reference: str) -> str:
+    """Return methods by metrics with the reference's interval; differences to it and notes below."""
+    rows = _records(_overall(table))
+    cell = {(row["method"], row["metric"]): row for row in rows}
+    shown = [name for name in _HEADS if any(metric == name for _, metric in cell)]
+
+    def line(method: str, what: str) -> list[str]:
+        return [_format(cell[method, name][what], _HEADS[name][1]) for name in shown]
+
+    lines = [["", *(_HEADS[name][0] for name in shown)]]
+    for method in dict.fromkeys(method for method, _ in cell):
+        lines.append([method, *line(method, "value")])
+        if method == reference:
+            lines += [[f"  {bound}", *line(method, bound)] for bound in ("lower", "upper")]
+    notes = {f"{row['metric']}: {row['note']}" for row in rows if row["note"]}
+    return "\n".join([_align(lines), *_print_differences(table), *sorted(notes)])
+
+
+def _print_differences(table: pd.DataFrame) -> list[str]:
+    rows = _records(table[table["against"] != ""])
+    if not rows:
+        return []
+    lines = [[f"difference to {rows[0]['against']}", "", "value", "lower", "upper"]]
+    lines += [[f"  {row['method']}", _HEADS[row["metric"]][0], *_interval(row, "+z.4f")] for row in rows]
+    return ["", _align(lines)]
+
+
+def _interval(row: Mapping[str, Any], form: str) -> list[str]:
+    return [_format(row[name], form) for name in ("value", "lower", "upper")]
+
+
+def _print_dates(table: pd.DataFrame, reference: str) -> str:
+    rows = _records(table[(table["as_of"] != "") & (table["method"] == reference)])
+    if not rows:
+        return ""
+    lines = [["calibration in the large", "rows", "value", "lower", "upper"]]
+    lines += [[f"  {row['as_of']}", f"{row['n']:,}", *_interval(row, "+z.1%")] for row in rows]
+    return _align(lines)
+
+
+def _print_steps(table: pd.DataFrame, reference: str) -> str:
+    rows = _records(table[(table["days"] > 0) & (table["method"] == reference)])
+    if not rows:
+        return ""
+    value = {(row["days"], row["metric"]): row["value"] for row in rows}
+    lines = [["lapsed by day", "rows", "predicted", "observed", "Brier"]]
+    for days, n in {row["days"]: row["n"] for row in rows}.items():
+        shares = [_format(value[days, name], ".1%") for name in ("predicted_lapsed", "observed_lapsed")]
+        lines.append([f"  {days}", f"{n:,}", *shares, _format(value[days, "brier_at_step"], ".4f")])
+    return _align(lines)

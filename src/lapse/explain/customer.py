@@ -1,0 +1,162 @@
+"""One customer on a terminal: its scores, the reasons with their sizes, the features behind each reason.
+
+In: a row of the score table, the row of features behind it, their attributions and the raw score. Out:
+something that ``rich`` prints, or text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lapse.explain.reasons import VISIBLE, group_effects, reasons, size_in_words
+from lapse.explain.speaker import Speaker
+from lapse.schema import Float64
+
+_BEHIND = 3
+_SCORES: Mapping[str, tuple[str, str]] = {
+    "churn_probability": ("probability of lapsing", "{:.1%}"),
+    "remaining_lifetime_days": ("remaining lifetime", "{:,.0f} days"),
+    "expected_spend": ("expected spend in the horizon", "{:,.2f}"),
+    "clv": ("lifetime value", "{:,.2f}"),
+}
+_STANDING = {"tier": "tier", "rung": "rung"}
+
+
+def describe(
+    scores: Mapping[str, object],
+    features: pd.DataFrame,
+    contributions: Float64,
+    raw_score: Float64,
+    *,
+    top: int = 5,
+) -> RenderableType:
+    """Tell all about one customer's score.
+
+    Parameters
+    ----------
+    scores : mapping
+        A row of the score table (``lapse.schema.SCORE_COLUMNS``); missing values are left out.
+        ``customer_id`` and ``as_of`` are needed.
+    features : pandas.DataFrame, one row
+    contributions : float64, shape (1, n_features + 1)
+    raw_score : float64, shape (1,)
+    top : int, default 5
+        Reasons at most.
+
+    Returns
+    -------
+    rich renderable
+        Pass it to ``rich.print``, or to :func:`as_text`.
+
+    Raises
+    ------
+    ValueError
+        If there is not exactly one row.
+    GateError
+        If the attributions do not add up to the score.
+
+    Examples
+    --------
+    >>> row = pd.DataFrame({"basket__days_since_last": [19.0], "basket__gap_mean": [6.0]})
+    >>> scores = {"customer_id": 7, "as_of": "2017-11-21", "churn_probability": 0.3}
+    >>> as_text(describe(scores, row, np.array([[0.5, 0.25, -2.0]]), np.array([-1.25]))).splitlines()[0]
+    'customer 7 as of 2017-11-21'
+    """
+    if len(features) != 1:
+        raise ValueError(f"one customer as of one date has one row, not {len(features)}")
+    currency = str(scores.get("currency") or "")
+    title = Text(f"customer {scores['customer_id']} as of {str(scores['as_of'])[:10]}", style="bold")
+    told = reasons(features, contributions, raw_score, top=top, currency=currency).iloc[0]
+    shown = [k for k in range(1, top + 1) if abs(told[f"reason_{k}_effect"]) >= VISIBLE]
+    reasoned = sum(told[f"reason_{k}_effect"] for k in shown)
+    rest = raw_score[0] - told["base"] - reasoned
+    notes = (
+        f"Base {told['base']:+.2f}, these reasons {reasoned:+.2f}, everything else {rest:+.2f}: score "
+        f"{raw_score[0]:+.2f} (log-odds before calibration).",
+        "Effects are what the model made of the history. They are no causes.",
+    )
+    return Group(
+        title,
+        Text(),
+        _score_table(scores, currency),
+        Text(),
+        _reason_table(told, shown, features, contributions, raw_score, currency),
+        Text(),
+        *(Text(note, style="dim") for note in notes),
+    )
+
+
+def as_text(renderable: RenderableType, *, width: int = 110) -> str:
+    """Return what would be printed as plain text, in lines of at most ``width`` characters."""
+    console = Console(width=width, no_color=True, highlight=False, force_terminal=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _score_table(scores: Mapping[str, object], currency: str) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    if _is_missing(scores.get("churn_probability")) and not _is_missing(scores.get("exclusion_reason")):
+        table.add_row("not scored", str(scores["exclusion_reason"]))
+    for name, (label, form) in _SCORES.items():
+        if not _is_missing(value := scores.get(name)):
+            money = f" {currency}" if name in ("expected_spend", "clv") else ""
+            table.add_row(label, form.format(value) + money + _interval(scores, name, form))
+    for name, label in _STANDING.items():
+        if not _is_missing(scores.get(name)):
+            table.add_row(label, str(scores[name]))
+    return table
+
+
+def _interval(scores: Mapping[str, object], name: str, form: str) -> str:
+    lower, upper = scores.get(f"{name}_lower"), scores.get(f"{name}_upper")
+    if _is_missing(lower) or _is_missing(upper):
+        return ""
+    return f" ({form.format(lower).removesuffix(' days')} to {form.format(upper)})"
+
+
+def _reason_table(
+    told: pd.Series,
+    shown: list[int],
+    features: pd.DataFrame,
+    contributions: Float64,
+    raw_score: Float64,
+    currency: str,
+) -> Table:
+    found = group_effects(list(features.columns), contributions, raw_score)
+    names = [str(name) for name in features.columns]
+    speaker = Speaker(features, currency)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading, kind in (("reason", "left"), ("effect", "right"), ("size", "left")):
+        table.add_column(heading, justify=kind)  # type: ignore[arg-type]  # rich types its words as literals
+    for place in shown:
+        effect = float(told[f"reason_{place}_effect"])
+        group = told[f"reason_{place}_group"]
+        style = "red" if effect > 0 else "blue"
+        table.add_row(
+            Text(f"{group}: {told[f'reason_{place}']}", style="bold"),
+            Text(f"{effect:+.2f}", style=style),
+            size_in_words(effect),
+        )
+        members = np.flatnonzero(found.group == found.groups.index(group))
+        behind = members[np.argsort(-np.abs(contributions[0, members]), kind="stable")][:_BEHIND]
+        for feature in behind[np.abs(contributions[0, behind]) >= VISIBLE]:
+            table.add_row(
+                Text(f"    {speaker.tell(names[feature], 0)}", style="dim"),
+                Text(f"{contributions[0, feature]:+.2f}", style="dim"),
+                Text(names[feature], style="dim"),
+            )
+    return table
+
+
+def _is_missing(value: object) -> bool:
+    return (
+        value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+    )

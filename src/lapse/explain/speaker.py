@@ -1,0 +1,113 @@
+"""Features of many rows in words, each phrase made once.
+
+In: a frame of features, and which feature of which row is to be told. Out: words from
+:func:`lapse.features.words`; a column whose name does not follow the grammar, as in a user's own table, is
+told by its name and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lapse.features import group_of, words
+from lapse.schema import Int64
+
+
+def group_or_name(name: str) -> str:
+    """Return the part of the history that a feature comes from, or the name itself outside the grammar."""
+    try:
+        return group_of(name)
+    except ValueError:
+        return name
+
+
+class _RowView(Mapping[str, object]):
+    """One row of a frame as a mapping of the names of the grammar; it remembers which values were read."""
+
+    def __init__(
+        self, columns: Mapping[str, npt.NDArray[np.generic]], names: tuple[str, ...], row: int
+    ) -> None:
+        self._columns = columns
+        self._names = names
+        self._row = row
+        self.read: list[str] = []
+
+    def __getitem__(self, name: str) -> object:
+        value: object = self._columns[name].item(self._row)
+        self.read.append(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Speaker:
+    """Tells features of rows in words.
+
+    Words are made once for all rows that agree in the values that they read, which are few: the feature and
+    its companions.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+    currency : str
+        Put behind amounts.
+    """
+
+    def __init__(self, features: pd.DataFrame, currency: str) -> None:
+        self._columns = {str(name): _plain(features[name]) for name in features.columns}
+        self._names = tuple(name for name in self._columns if group_or_name(name) != name)
+        self._currency = currency
+        self._reads: dict[str, tuple[str, ...]] = {}
+        self._told: dict[tuple[object, ...], str] = {}
+
+    def tell(self, name: str, row: int) -> str:
+        """Return the words of one feature of one row; a name outside the grammar is told with its value."""
+        key = self._key(name, row)
+        if key not in self._told:
+            view = _RowView(self._columns, self._names, row)
+            text = (
+                words(name, view, currency=self._currency)
+                if name in self._names
+                else _told_plainly(name, view)
+            )
+            self._reads[name] = tuple(dict.fromkeys((*self._reads.get(name, ()), *view.read)))
+            key = self._key(name, row)
+            self._told[key] = text
+        return self._told[key]
+
+    def tell_rows(self, feature: Int64) -> npt.NDArray[np.object_]:
+        """Return the words of one feature a row, given by its position; None where that is -1."""
+        names = list(self._columns)
+        told = np.empty(len(feature), dtype=object)
+        for row in np.flatnonzero(feature >= 0).tolist():
+            told[row] = self.tell(names[feature[row]], row)
+        return told
+
+    def _key(self, name: str, row: int) -> tuple[object, ...]:
+        values = (self._columns[read].item(row) for read in self._reads.get(name, ()))
+        return (name, *(value if value == value else None for value in values))
+
+
+def _told_plainly(name: str, row: Mapping[str, object]) -> str:
+    value = row[name]
+    if value is None or value != value:
+        return f"{name} not known"
+    return f"{name} is {value:g}" if isinstance(value, float) else f"{name} is {value}"
+
+
+def _plain(column: pd.Series) -> npt.NDArray[np.generic]:
+    """Return a column's values as Python has them: numbers as they are, the rest as objects with None."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_extension_array_dtype(column):
+        return column.to_numpy()
+    return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)

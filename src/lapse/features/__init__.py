@@ -1,0 +1,12 @@
+"""What was known of a customer as of a day: point-in-time features, as one Arrow table per bucket.
+
+:func:`fit_recipe` says which features a business gets, :func:`compute` computes them, :func:`words` tells
+them. A custom feature stands on :func:`visible`.
+"""
+
+from lapse.features.frame import compute
+from lapse.features.names import group_of, parse, words
+from lapse.features.recipe import Recipe, Share, fit_recipe
+from lapse.features.visibility import visible
+
+__all__ = ["Recipe", "Share", "compute", "fit_recipe", "group_of", "parse", "visible", "words"]

@@ -1,0 +1,132 @@
+"""The frame of features: one row a snapshot, one column a name of the recipe.
+
+In: a :class:`~lapse.features.recipe.Recipe`, a bucket, snapshots. Out: an Arrow table, float32 and
+``dictionary<string>``, missing as NaN and null. The same function builds the frames for training, scoring and
+backfill; a row depends on nothing but its own customer's events and its own as_of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from lapse.features import cadence, categories, custom, latest, terms, windows
+from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse
+from lapse.features.recipe import Recipe
+from lapse.features.visibility import latest_days, latest_positions, observed_days
+from lapse.schema import Bucket, Events, Float32, Int32, Snapshots
+
+
+def compute(recipe: Recipe, bucket: Bucket, snapshots: Snapshots) -> pa.Table:
+    """Compute every feature of a recipe for the snapshots of one bucket.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    bucket : Bucket
+    snapshots : Snapshots
+        ``customer`` points into the bucket; in any number and order of days.
+
+    Returns
+    -------
+    pyarrow.Table, n_snapshots rows
+        Columns in the order of ``recipe.names``: float32 (missing is NaN), or dictionary<int32, string>
+        (missing is null) for those of ``recipe.text``.
+
+    Raises
+    ------
+    ConfigError
+        If a custom feature's function cannot be imported.
+    DataError
+        If a custom feature returns what it must not, or an attribute has changed its type.
+    """
+    observed = observed_days(bucket, snapshots)
+    columns: dict[str, pa.Array] = {}
+    for kind, events in bucket.events.items():
+        wanted = recipe.stats_of(kind)
+        for numbers in _numbers_of(recipe, kind, events, snapshots, observed, wanted):
+            columns |= {str(Feature(kind, *stat)): pa.array(column) for stat, column in numbers.items()}
+        columns |= dict(_attributes_of(recipe, kind, events, snapshots, wanted))
+    columns |= dict(_of_customer(recipe, bucket, snapshots, observed))
+    if any(parse(name).event == CALENDAR for name in recipe.names):
+        circle = zip(("year_sin", "year_cos"), latest.time_of_year(snapshots.day), strict=True)
+        columns |= {str(Feature(CALENDAR, stat)): pa.array(column) for stat, column in circle}
+    own = [name for name in recipe.names if name in recipe.business.features.custom]
+    for name, function in custom.load_functions(recipe.business, own).items():
+        columns[name] = pa.array(custom.call(name, function, bucket, snapshots))
+    return pa.table([columns[name] for name in recipe.names], names=list(recipe.names))
+
+
+def _numbers_of(
+    recipe: Recipe,
+    kind: str,
+    events: Events,
+    snapshots: Snapshots,
+    observed: Int32,
+    wanted: frozenset[Stat],
+) -> Iterator[dict[Stat, Float32]]:
+    """Yield what each kernel computes of one kind, for the kernels whose stats the recipe asks for."""
+    lengths, grace = recipe.business.features.windows, recipe.business.churn.grace
+    stats = {stat for stat, _ in wanted}
+    if not stats.isdisjoint(("days_since_last", "last_amount")):
+        yield _of_latest(events, snapshots)
+    if not stats.isdisjoint(windows.WINDOWED):
+        yield windows.compute(events, snapshots, lengths, observed)
+    if not stats.isdisjoint((*cadence.POINTS, *cadence.WINDOWED)):
+        yield cadence.compute(events, snapshots, lengths, observed, grace)
+    if not stats.isdisjoint(terms.OPEN):
+        yield terms.compute_open(events, snapshots)
+    if not stats.isdisjoint(terms.TERMS):
+        yield terms.compute_terms(events, snapshots, grace)
+    for column in recipe.business.events[kind].categories:
+        attribute = events.attributes[column]
+        if f"distinct_{column}" in stats:
+            distinct = categories.distinct(events, snapshots, attribute, lengths)
+            yield {(f"distinct_{column}", window): values for window, values in distinct.items()}
+        if chosen := [share for share in recipe.shares if (share.event, share.column) == (kind, column)]:
+            found = categories.shares(events, snapshots, attribute, [s.value for s in chosen], lengths[-1])
+            for prefix, row in zip(("share", "spend_share"), found, strict=True):
+                yield {(f"{prefix}_{s.slug}", lengths[-1]): v for s, v in zip(chosen, row, strict=True)}
+
+
+def _of_latest(events: Events, snapshots: Snapshots) -> dict[Stat, Float32]:
+    """Return days since the latest visible event, and its amount; NaN where there is none."""
+    position = latest_positions(events, snapshots)
+    since = np.full(len(snapshots), np.nan, np.float32)
+    amount = since.copy()
+    seen = position >= 0
+    since[seen] = snapshots.day[seen] - events.day[position[seen]]
+    amount[seen] = events.amount[position[seen]]
+    return {("days_since_last", None): since, ("last_amount", None): amount}
+
+
+def _attributes_of(
+    recipe: Recipe, kind: str, events: Events, snapshots: Snapshots, wanted: frozenset[Stat]
+) -> Iterator[tuple[str, pa.Array]]:
+    columns = recipe.business.events[kind].features
+    if not columns:
+        return
+    position = latest_positions(events, snapshots)
+    for column in columns:
+        name, where = str(Feature(kind, f"latest_{column}")), f"event '{kind}', column '{column}'"
+        yield name, latest.take(events.attributes[column], position, name in recipe.text, where)
+        if (f"changes_{column}", None) in wanted:
+            changes = terms.count_changes(events, snapshots, events.attributes[column])
+            yield str(Feature(kind, f"changes_{column}")), pa.array(changes)
+
+
+def _of_customer(
+    recipe: Recipe, bucket: Bucket, snapshots: Snapshots, observed: Int32
+) -> Iterator[tuple[str, pa.Array]]:
+    tenure = np.where(observed > 0, observed - 1.0, np.nan).astype(np.float32)
+    yield str(Feature(CUSTOMER, "tenure_days")), pa.array(tenure)
+    days = latest_days(bucket, snapshots)
+    for window in recipe.business.features.windows:
+        recent = (days > snapshots.day.astype(np.int64) - window).sum(axis=0)
+        yield str(Feature(CUSTOMER, "kinds", window)), pa.array(recent.astype(np.float32))
+    place = latest.profile_positions(bucket, snapshots)
+    for column in recipe.business.customers.features if recipe.business.customers else ():
+        name, values = str(Feature(CUSTOMER, column)), bucket.profile.column(column).combine_chunks()
+        yield name, latest.take(values, place, name in recipe.text, f"customers, column '{column}'")

@@ -1,0 +1,122 @@
+"""How often, how much, how long back: one walk over a customer's events from as_of to the oldest window.
+
+In: one kind's events, snapshots, windows in ascending order. Out: the stats of :data:`WINDOWED` by window.
+
+Every event falls into the ring between two neighbouring windows; rings are filled during the walk and added
+up after it. So the work for an event does not grow with the number of windows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from lapse.features.grammar import Stat
+from lapse.features.visibility import begun_until
+from lapse.schema import Events, Float32, Float64, Int32, Int64, Snapshots
+
+WINDOWED: tuple[str, ...] = ("count", "days", "sum", "mean", "max", "trend")
+"""The stats, in the order of the kernel's rows."""
+
+
+@njit(cache=True, nogil=True)
+def _walk(
+    offsets: Int64,
+    day: Int32,
+    known_day: Int32,
+    amount: Float64,
+    customer: Int64,
+    as_of: Int32,
+    windows: Int64,
+    observed: Int32,
+    out: Float32,
+) -> None:
+    n_windows = len(windows)
+    count = np.zeros(n_windows, np.int64)
+    days = np.zeros(n_windows, np.int64)
+    total = np.zeros(n_windows, np.float64)
+    largest = np.zeros(n_windows, np.float64)
+    for row in range(len(as_of)):
+        t = as_of[row]
+        count[:] = 0
+        days[:] = 0
+        total[:] = 0.0
+        largest[:] = -np.inf
+        first = offsets[customer[row]]
+        i = begun_until(day, first, offsets[customer[row] + 1], t)
+        ring = 0
+        previous = t + 1
+        while i > first:
+            i -= 1
+            while ring < n_windows and t - day[i] >= windows[ring]:
+                ring += 1
+            if ring == n_windows:
+                break
+            if known_day[i] > t:
+                continue
+            count[ring] += 1
+            if day[i] != previous:
+                days[ring] += 1
+                previous = day[i]
+            total[ring] += amount[i]
+            largest[ring] = max(largest[ring], amount[i])
+        for w in range(1, n_windows):
+            count[w] += count[w - 1]
+            days[w] += days[w - 1]
+            total[w] += total[w - 1]
+            largest[w] = max(largest[w], largest[w - 1])
+        for w in range(n_windows):
+            out[0, w, row] = count[w]
+            out[1, w, row] = days[w]
+            out[2, w, row] = total[w]
+            if count[w] > 0:
+                out[3, w, row] = total[w] / count[w]
+                out[4, w, row] = largest[w]
+            if w + 1 < n_windows and count[w + 1] > 0:
+                recent = count[w] / min(windows[w], observed[row])
+                out[5, w, row] = recent / (count[w + 1] / min(windows[w + 1], observed[row]))
+
+
+def compute(
+    events: Events, snapshots: Snapshots, windows: tuple[int, ...], observed: Int32
+) -> dict[Stat, Float32]:
+    r"""Return the windowed stats of one kind.
+
+    Parameters
+    ----------
+    events : Events
+    snapshots : Snapshots
+    windows : tuple of int
+        Days, ascending; a window is (as_of - w, as_of].
+    observed : int32, shape (n_snapshots,)
+        For how many days the customer has been seen (:func:`lapse.features.visibility.observed_days`).
+
+    Returns
+    -------
+    dict of (stat, window) to float32, shape (n_snapshots,)
+        ``count`` events, ``days`` distinct days with one, ``sum`` of signed amounts (0 where there is none),
+        ``mean`` and ``max`` of amounts (NaN where there is none), and ``trend``, for every window :math:`w`
+        but the largest, with :math:`W` the next larger one and :math:`o` the days observed,
+
+        .. math:: \frac{count_w / \min(w, o)}{count_W / \min(W, o)}
+
+        which is 1 at a steady pace, 0 where the smaller window is empty, NaN where the larger one is. A
+        customer who is newer than both windows has a trend of 1, not of :math:`W / w`.
+    """
+    out = np.full((len(WINDOWED), len(windows), len(snapshots)), np.nan, np.float32)
+    _walk(
+        events.offsets,
+        events.day,
+        events.known_day,
+        events.amount,
+        snapshots.customer,
+        snapshots.day,
+        np.array(windows, np.int64),
+        observed,
+        out,
+    )
+    return {
+        (stat, window): out[row, column]
+        for row, stat in enumerate(WINDOWED)
+        for column, window in enumerate(windows)
+    }

@@ -1,0 +1,7 @@
+"""What happened, and when it was known: the tables of a business, read, checked and stored in buckets."""
+
+from lapse.history.gaps import Gaps, gap_quantiles
+from lapse.history.quality import Finding
+from lapse.history.reading import History, TableSummary, read
+
+__all__ = ["Finding", "Gaps", "History", "TableSummary", "gap_quantiles", "read"]

@@ -1,0 +1,162 @@
+"""One bucket's files as the arrays that everything downstream takes.
+
+In: the history's folder and the number of a bucket. Out: a :class:`~lapse.schema.Bucket`: times become days
+by flooring local wall-clock time, a customer's rows become a range of offsets. No row is looked at by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lapse.config import Business, Event, Table
+from lapse.history.normalise import ATTRIBUTE
+from lapse.history.store import COPIES
+from lapse.schema import NEVER, Bucket, Events, Int32, Int64
+
+DAY_US = 86_400_000_000
+"""Microseconds of a day."""
+
+ALWAYS = int(np.iinfo(np.int32).min)
+"""The known day of a profile that has always been known."""
+
+
+def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
+    """Return one bucket of the stored history.
+
+    Parameters
+    ----------
+    business : Business
+    folder : Path
+        Holds ``<table>/<number>.parquet`` for every table.
+    number : int
+        From 0.
+
+    Returns
+    -------
+    Bucket
+    """
+    keep = business.quality.duplicates == "keep"
+    stored = {name: _read(folder / name / f"{number}.parquet", keep) for name in business.events}
+    profile = None
+    if business.customers is not None:
+        profile = _read(folder / "customers" / f"{number}.parquet", keep)
+    tables = [*stored.values(), *([profile] if profile is not None else [])]
+    customers = _customers(tables)
+    events = {name: _events(business.events[name], table, customers) for name, table in stored.items()}
+    known = _first_known(events.values(), len(customers))
+    attributes, profile_known = _profile(business.customers, profile, customers)
+    is_dated = (profile_known != ALWAYS) & (profile_known != NEVER)
+    known = np.where(is_dated, np.minimum(known, profile_known), known).astype(np.int32)
+    return Bucket(number, customers, known, attributes, profile_known, events)
+
+
+def to_days(times: pa.Array) -> Int32:
+    """Return the local days of wall-clock times, ``NEVER`` where null."""
+    micros = times.cast(pa.timestamp("us")).cast(pa.int64())
+    days = np.floor_divide(micros.fill_null(0).to_numpy(zero_copy_only=False), DAY_US)
+    return np.where(_is_null(times), NEVER, days).astype(np.int32)
+
+
+def _read(file: Path, keep_copies: bool) -> pa.Table:
+    table = pq.read_table(file, partitioning=None).combine_chunks()
+    if keep_copies:
+        copies = table[COPIES].to_numpy()
+        if (copies > 1).any():
+            table = table.take(pa.array(np.repeat(np.arange(len(table)), copies))).combine_chunks()
+    return table.drop_columns([COPIES])
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column as one array."""
+    made = table[name].combine_chunks()
+    return pa.concat_arrays(made.chunks) if isinstance(made, pa.ChunkedArray) else made
+
+
+def _is_null(values: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(values.is_null().to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _customers(tables: Sequence[pa.Table]) -> pa.Array:
+    """Return the ids of all tables, ascending and each once."""
+    ids = pa.chunked_array([pc.unique(table["customer_id"]) for table in tables])
+    unique = pc.unique(ids)
+    return unique.take(pc.sort_indices(unique))
+
+
+def _events(event: Event, table: pa.Table, customers: pa.Array) -> Events:
+    time = _column(table, "time")
+    day = to_days(time)
+    never = np.full(len(table), NEVER, np.int32)
+    has_end = event.has_end
+    return Events(
+        offsets=_offsets(_column(table, "customer_id"), customers),
+        day=day,
+        known_day=to_days(_column(table, "known_at")),
+        end_day=to_days(_column(table, "end")) if has_end else never,
+        end_known_day=to_days(_column(table, "end_known_at")) if has_end else never,
+        amount=_column(table, "amount").to_numpy(zero_copy_only=False).astype(np.float64)
+        if event.has_amount
+        else np.full(len(table), np.nan),
+        cause=_column(table, "cause").to_numpy(zero_copy_only=False).astype(np.int8)
+        if has_end
+        else np.zeros(len(table), np.int8),
+        time_us=time.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False),
+        attributes=_attributes(table),
+    )
+
+
+def _attributes(table: pa.Table) -> dict[str, pa.Array]:
+    """Return the attributes by their own names; text as a dictionary in the order of first appearance."""
+    found = {}
+    for stored in table.column_names:
+        if stored.startswith(ATTRIBUTE):
+            values = _column(table, stored)
+            is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+            found[stored.removeprefix(ATTRIBUTE)] = values.dictionary_encode() if is_text else values
+    return found
+
+
+def _offsets(owners: pa.Array, customers: pa.Array) -> Int64:
+    """Return where each customer's rows begin; ``owners`` has the customers' ids, sorted."""
+    counts = np.zeros(len(customers), np.int64)
+    found = owners.value_counts()
+    counts[pc.index_in(found.field("values"), customers).to_numpy()] = found.field("counts").to_numpy()
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+
+def _first_known(kinds: Iterable[Events], n_customers: int) -> Int32:
+    """Return the earliest known day of each customer's events."""
+    known = np.full(n_customers, NEVER, np.int32)
+    for events in kinds:
+        has_rows = np.diff(events.offsets) > 0
+        if has_rows.any():
+            first = np.minimum.reduceat(events.known_day, events.offsets[:-1][has_rows])
+            known[has_rows] = np.minimum(known[has_rows], first)
+    return known
+
+
+def _profile(section: Table | None, table: pa.Table | None, customers: pa.Array) -> tuple[pa.Table, Int32]:
+    """Return the profile of every customer of the bucket, and the day from which it is known."""
+    known_day = np.full(len(customers), NEVER, np.int32)
+    if section is None or table is None:
+        return _frame({}, len(customers)), known_day
+    known = np.full(len(table), ALWAYS, np.int32)
+    if "known_at" in section.columns:
+        known = to_days(_column(table, "known_at"))
+    rows = pc.index_in(customers, _column(table, "customer_id"))
+    known_day[~_is_null(rows)] = known[rows.drop_null().to_numpy()]
+    return _frame(
+        {name: values.take(rows) for name, values in _attributes(table).items()}, len(customers)
+    ), known_day
+
+
+def _frame(columns: Mapping[str, pa.Array], n_rows: int) -> pa.Table:
+    """Return a table that knows how many rows it has even where it has no columns."""
+    return pa.table({"_": pa.nulls(n_rows), **columns}).drop_columns(["_"])

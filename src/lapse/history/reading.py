@@ -1,0 +1,294 @@
+"""From a business to its history: every table read, checked, and stored in buckets of customers.
+
+In: a :class:`~lapse.config.Business`. Out: a :class:`History`, whose buckets are all that later layers see.
+Refused, all tables and all reasons at once: what cannot be read (:mod:`lapse.history.sources`), columns and
+types that cannot mean what the config says (:mod:`lapse.history.normalise`), rows that a rule of the config
+refuses (:mod:`lapse.history.quality`). On failure nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from lapse.config import Business, Table
+from lapse.errors import DataError, Problem
+from lapse.history.buckets import read_bucket
+from lapse.history.normalise import Plan, common_identity, identity, plan
+from lapse.history.quality import Finding, Tally, balance, duplicates, tally
+from lapse.history.sources import Source, mapped_columns, open_source, saying_where
+from lapse.history.store import Stored, connect, store
+from lapse.schema import Bucket, to_day
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """What one table holds, after what its rules dropped.
+
+    Attributes
+    ----------
+    name : str
+        ``customers`` or the event's name.
+    rows, customers : int
+    first, last : date or None
+        Local days of the first and last ``time`` (for customers ``known_at``; None where none is mapped).
+    columns : tuple of str
+        The source's columns that the config names.
+    """
+
+    name: str
+    rows: int
+    customers: int
+    first: date | None
+    last: date | None
+    columns: tuple[str, ...]
+
+
+class History:
+    """All that happened, and when it was known, in buckets of customers.
+
+    Closing it (or leaving its ``with`` block, or the end of the process) removes its temporary folder.
+
+    Attributes
+    ----------
+    business : Business
+    findings : tuple of Finding
+        Rows that were dropped or kept although they cannot be right.
+    summaries : tuple of TableSummary
+        In the order of the config, customers first.
+    data_end : int
+        The last day observed: ``observed_until``, else the last day on which an event became known.
+    fingerprint : str
+        16 hexadecimal digits over the normalised rows, whatever their order and the number of buckets. The
+        same for the same rows under the same version of DuckDB, whose hash it sums.
+    n_buckets : int
+    """
+
+    def __init__(
+        self,
+        business: Business,
+        findings: tuple[Finding, ...],
+        summaries: tuple[TableSummary, ...],
+        data_end: int,
+        fingerprint: str,
+        n_buckets: int,
+        folder: Path,
+    ) -> None:
+        self.business = business
+        self.findings = findings
+        self.summaries = summaries
+        self.data_end = data_end
+        self.fingerprint = fingerprint
+        self.n_buckets = n_buckets
+        self._folder = folder
+        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def bucket(self, number: int) -> Bucket:
+        """Return one bucket.
+
+        Parameters
+        ----------
+        number : int
+            From 0 to ``n_buckets - 1``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such bucket.
+        ValueError
+            If the history is closed.
+        """
+        if not self._remove.alive:
+            raise ValueError("the history is closed")
+        if not 0 <= number < self.n_buckets:
+            raise IndexError(f"bucket {number} of {self.n_buckets}")
+        return read_bucket(self.business, self._folder, number)
+
+    def buckets(self) -> Iterator[Bucket]:
+        """Yield the buckets in order, each read when it is asked for."""
+        return map(self.bucket, range(self.n_buckets))
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        self._remove()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read(
+    business: Business,
+    folder: Path | None = None,
+    *,
+    rows_per_bucket: int = 2_000_000,
+    today: date | None = None,
+) -> History:
+    """Read, check and store all tables of a business.
+
+    Parameters
+    ----------
+    business : Business
+    folder : Path, optional
+        Where the temporary folder is made; default the system's. It needs room for about twice the rows.
+    rows_per_bucket : int
+        Rows that are worked on at once, on average; at least 1.
+    today : date, optional
+        Nothing can be known after this day, unless the business gives ``observed_until``; default the current
+        date in the business's time zone.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    DataError
+        With everything that is wrong with any table.
+    ConfigError
+        If an environment variable that a URL names is not set.
+    """
+    if rows_per_bucket < 1:
+        raise ValueError("rows_per_bucket must be at least 1")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="lapse-history-", dir=folder))
+    try:
+        with closing(connect(place)) as connection:
+            reading = _Reading(business, connection, place, today or datetime.now(business.zone).date())
+            return reading.run(rows_per_bucket)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+@dataclass
+class _Reading:
+    """One run through all tables, which goes on after a problem to find those of the other tables."""
+
+    business: Business
+    connection: duckdb.DuckDBPyConnection
+    place: Path
+    today: date
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        customers = self.business.customers
+        return {**({} if customers is None else {"customers": customers}), **self.business.events}
+
+    def run(self, rows_per_bucket: int) -> History:
+        plans = self._plans(self._sources())
+        tallies = self._tallies(plans)
+        rows = sum(plans[name].source.rows - tallies[name].dropped for name in tallies)
+        n_buckets = max(1, -(-rows // rows_per_bucket))
+        stored = {name: self._store(plans[name], tallies[name], n_buckets) for name in tallies}
+        if self.problems:
+            raise DataError(self.problems)
+        return History(
+            business=self.business,
+            findings=tuple(self.findings),
+            summaries=tuple(self._summary(name, held) for name, held in stored.items()),
+            data_end=self._data_end(stored),
+            fingerprint=f"{sum(held.hash for held in stored.values()) % 2**64:016x}",
+            n_buckets=n_buckets,
+            folder=self.place,
+        )
+
+    def _sources(self) -> dict[str, Source]:
+        sources = {}
+        for name, table in self.tables.items():
+            try:
+                sources[name] = open_source(self.connection, self.business, name, table, self.place)
+            except DataError as error:
+                self.problems += error.problems
+        return sources
+
+    def _plans(self, sources: Mapping[str, Source]) -> dict[str, Plan]:
+        kinds: dict[str, str] = {}
+        for name, source in sources.items():
+            try:
+                kinds[name] = identity(source, self.business, self.tables[name])
+            except DataError:
+                continue  # the plan says so, with all else that is wrong with the table
+        try:
+            kind = common_identity(kinds, {name: source.where for name, source in sources.items()})
+        except DataError as error:
+            self.problems += error.problems
+            kind = "text"
+        plans = {}
+        for name, source in sources.items():
+            try:
+                plans[name] = plan(source, self.business, self.tables[name], kind)
+            except DataError as error:
+                self.problems += error.problems
+        return plans
+
+    def _tallies(self, plans: Mapping[str, Plan]) -> dict[str, Tally]:
+        tallies = {}
+        for name, planned in plans.items():
+            try:
+                with saying_where(planned.source.where):
+                    found = tally(self.connection, planned, self.business, self.tables[name], self.today)
+            except DataError as error:
+                self.problems += error.problems
+                continue
+            tallies[name] = found
+            self.problems += found.problems
+            self.findings += found.findings
+        return tallies
+
+    def _store(self, planned: Plan, found: Tally, n_buckets: int) -> Stored:
+        """Store one table, and check what only shows when its rows are sorted."""
+        policy, source = self.business.quality.duplicates, planned.source
+        weight = "copies" if policy == "keep" else "1"
+        with saying_where(source.where):
+            held = store(self.connection, planned, found.kept, self.place, n_buckets, weight)
+        problem, finding = duplicates(source, policy, held.copies, held.copied_example)
+        self.findings += [finding] if finding is not None else []
+        self.problems += [problem] if problem is not None else []
+        dropped = found.dropped + (0 if policy == "keep" else held.copies)
+        if (unbalanced := balance(source.where, source.rows, held.rows, dropped)) is not None:
+            self.problems.append(unbalanced)
+        if held.rows == 0:
+            got = f"none: all {source.rows:,} were dropped"
+            self.problems.append(Problem(source.where, "rows", "at least one row that stays", got))
+        if held.repeated:
+            self.problems.append(_repeated(source, held))
+        return held
+
+    def _summary(self, name: str, held: Stored) -> TableSummary:
+        first = held.first.date() if held.first is not None else None
+        last = held.last.date() if held.last is not None else None
+        return TableSummary(name, held.rows, held.customers, first, last, mapped_columns(self.tables[name]))
+
+    def _data_end(self, stored: Mapping[str, Stored]) -> int:
+        if self.business.observed_until is not None:
+            return to_day(self.business.observed_until)
+        known = [stored[name].known_until for name in self.business.events]
+        return to_day(max(time for time in known if time is not None).date())
+
+
+def _repeated(source: Source, held: Stored) -> Problem:
+    return Problem(
+        source.where,
+        "customer_id",
+        "one row a customer",
+        f"{held.repeated:,} customers with more",
+        "what changes over time is an event with a 'time', not a row of the customers table",
+        example=held.repeated_example,
+    )

@@ -1,0 +1,136 @@
+"""How true the models were on dates that they had not seen, beside what a user would otherwise pick.
+
+In: estimators fitted on the fit dates, and the labelled dataset. Out: an
+:class:`~lapse.evaluation.report.Evaluation` over the test dates, and its pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lapse.dataset import Dataset
+from lapse.evaluation import pictures
+from lapse.evaluation.money import over_horizon
+from lapse.evaluation.report import Evaluation, Protocol
+from lapse.evaluation.survival import observe_steps
+from lapse.evaluation.tables import evaluate_lifetime, evaluate_money, evaluate_probabilities
+from lapse.evaluation.yardsticks import Histories, compare, kaplan_meier
+from lapse.jobs.estimators import Estimators
+from lapse.schema import Bool, Float64, to_date
+from lapse.value import expected_spend
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REPLICATES, SEED = 500, 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An evaluation and its pictures by name."""
+
+    evaluation: Evaluation
+    figures: dict[str, Figure]
+
+
+def judge(data: Dataset, estimators: Estimators) -> Verdict:
+    """Evaluate estimators on the test dates.
+
+    Parameters
+    ----------
+    data : Dataset
+        Labelled.
+    estimators : Estimators
+        Fitted on ``data.fit_part()`` alone.
+    """
+    fit, test = data.fit_part(), data.test_part()
+    business, curve = data.business, estimators.curve(test.features)
+    customer, happened = test.keys["customer_id"].to_numpy(), test.labels
+    horizon_steps = estimators.horizon_steps
+    sticks = compare(
+        fit.features, fit.labels.lapsed, test.features, business.churn.event, _histories(fit, test)
+    )
+    said = {"lapse": 1.0 - curve.survival[:, horizon_steps - 1], **sticks.predictions}
+    as_of = [str(to_date(day)) for day in test.day]
+    probabilities = evaluate_probabilities(
+        happened.lapsed, said, customer, as_of, n_replicates=REPLICATES, seed=SEED
+    )
+    observed = observed_steps(test)
+    survival = {
+        "lapse": curve.survival[:, : observed.shape[1]],
+        "Kaplan-Meier": _kaplan_meier(fit, observed.shape),
+    }
+    lifetime = evaluate_lifetime(
+        observed, survival, customer, step_days=business.step_days, n_replicates=REPLICATES, seed=SEED
+    )
+    spent = over_horizon(happened.spend, horizon_steps)
+    money = evaluate_money(
+        spent,
+        {"lapse": expected_spend(curve, horizon_steps), **_past_spend(test)},
+        customer,
+        n_replicates=REPLICATES,
+        seed=SEED,
+    )
+    protocol = Protocol(
+        fit_as_of=_dates(fit),
+        test_as_of=_dates(test),
+        horizon_days=business.snapshots.horizon,
+        n=len(test),
+        n_customers=len(set(customer.tolist())),
+        base_rate=float(happened.lapsed.mean()),
+        n_replicates=REPLICATES,
+        seed=SEED,
+    )
+    evaluation = Evaluation(protocol, probabilities, lifetime, money, sticks.absent)
+    return Verdict(evaluation, _draw(evaluation, happened.lapsed, said["lapse"]))
+
+
+def observed_steps(test: Dataset) -> Float64:
+    """Return what the data shows of each test row at the end of each step; NaN where it does not reach."""
+    happened, step = test.labels, test.business.step_days
+    follow_up = (test.cut - test.day).astype(np.int32)
+    return observe_steps(
+        happened.event > 0,
+        happened.duration_days,
+        follow_up,
+        step_days=step,
+        n_steps=int(follow_up.max()) // step,
+    )
+
+
+def _draw(evaluation: Evaluation, lapsed: Bool, said: Float64) -> dict[str, Figure]:
+    reference = evaluation.reference
+    return {
+        "calibration": pictures.draw_reliability(lapsed, said),
+        "gain": pictures.draw_gain(lapsed, {reference: said}),
+        "calibration_by_date": pictures.draw_calibration_by_date(evaluation.probabilities, reference),
+        "calibration_by_horizon": pictures.draw_calibration_by_horizon(evaluation.lifetime, reference),
+    }
+
+
+def _histories(fit: Dataset, test: Dataset) -> Histories | None:
+    if fit.purchases is None or test.purchases is None or fit.everybody is None:
+        return None
+    return Histories(fit.everybody, fit.purchases, test.purchases, fit.business.snapshots.horizon)
+
+
+def _kaplan_meier(fit: Dataset, shape: tuple[int, ...]) -> Float64:
+    days = fit.business.step_days * np.arange(1, shape[1] + 1)
+    return np.tile(kaplan_meier(fit.labels.event > 0, fit.labels.duration_days, days), (shape[0], 1))
+
+
+def _past_spend(test: Dataset) -> dict[str, Float64]:
+    """Return the yardstick of money: what was spent in the longest window, scaled to the horizon."""
+    business = test.business
+    window = max(business.features.windows)
+    names = [f"{event}__sum__{window}d" for event in business.revenue_events]
+    past = test.features[names].sum(axis=1).to_numpy(np.float64)
+    seen = np.minimum(test.features["customer__tenure_days"].to_numpy(np.float64) + 1, window)
+    return {"past spend": past / np.maximum(seen, business.snapshots.horizon) * business.snapshots.horizon}
+
+
+def _dates(data: Dataset) -> tuple[str, ...]:
+    return tuple(str(to_date(day)) for day in np.unique(data.day))

@@ -1,0 +1,185 @@
+"""The trained thing as users hold it: three estimators, one curve, one score table.
+
+In: a :class:`~lapse.dataset.Dataset`. Out: scores, curves, reasons. A model goes to a folder of LightGBM text
+and JSON and comes back the same. Refused: features other than it was trained on, a config that asks another
+question than it was trained for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lapse.config import Business
+from lapse.dataset import Dataset
+from lapse.errors import GateError, Problem
+from lapse.evaluation.report import Evaluation
+from lapse.explain.reasons import reasons
+from lapse.features import Recipe
+from lapse.jobs.estimators import Estimators
+from lapse.models.curve import Curve
+from lapse.segments import TierLimits, tiers
+
+_REASON_COLUMNS = tuple(f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect"))
+
+
+@dataclass(frozen=True)
+class Model:
+    """Defection, lifetime and spend of one business, read off one curve.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The features it was trained on.
+    estimators : Estimators
+    tier_limits : TierLimits
+        What separates the tiers, as found among the customers of the last labelled date.
+    evaluation : Evaluation
+        How the same recipe of fitting did out of time.
+    facts : mapping
+        As-of dates, rows and the fingerprint of the data that it learned from.
+    name, version : str
+        As registered; empty before.
+    """
+
+    recipe: Recipe
+    estimators: Estimators
+    tier_limits: TierLimits
+    evaluation: Evaluation
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    version: str = ""
+
+    @property
+    def business(self) -> Business:
+        """The business whose question it answers."""
+        return self.estimators.business
+
+    def curve(self, data: Dataset) -> Curve:
+        """Return the one curve of each row: survival, anchored at the churn probability, and spend."""
+        return self.estimators.curve(data.features)
+
+    def explain(self, data: Dataset, top: int = 3) -> pd.DataFrame:
+        """Return the strongest reasons of each row, in words, adding up to the raw score.
+
+        Returns
+        -------
+        DataFrame, n rows
+            See :func:`lapse.explain.reasons.reasons`.
+        """
+        defection = self.estimators.defection
+        return reasons(
+            data.features,
+            defection.contributions(data.features),
+            defection.raw_score(data.features),
+            top=top,
+            currency=self.business.currency,
+        )
+
+    def score(self, data: Dataset) -> pd.DataFrame:
+        """Return the score table: one row for every customer known at as_of, scored or excluded.
+
+        Parameters
+        ----------
+        data : Dataset
+            With the model's own recipe, as of one date.
+
+        Returns
+        -------
+        DataFrame
+            The columns of :data:`lapse.schema.SCORE_COLUMNS` but ``scored_at``, sorted by customer.
+        """
+        excluded = data.excluded.rename(columns={"reason": "exclusion_reason"}).assign(status="excluded")
+        parts = [excluded] if len(data) == 0 else [self._scored(data), excluded]
+        table = pd.concat(parts, ignore_index=True).assign(
+            currency=self.business.currency,
+            model_name=self.name,
+            model_version=self.version,
+            config_hash=self.business.config_hash,
+        )
+        return table.sort_values(["customer_id", "as_of"], ignore_index=True)
+
+    def _scored(self, data: Dataset) -> pd.DataFrame:
+        predicted = self.estimators.predict(data.features)
+        told = self.explain(data)[list(_REASON_COLUMNS)]
+        tier = pd.Series(tiers(self.tier_limits, predicted["clv"].to_numpy()), predicted.index).astype("str")
+        return pd.concat([data.keys, predicted, told], axis=1).assign(
+            status="scored", tier=tier, rung=data.rung
+        )
+
+    def asked_by(self, business: Business, *, name: str, version: str) -> Model:
+        """Return the model under a config of today, if that asks the question the model was trained for.
+
+        Raises
+        ------
+        GateError
+            Naming each part of the question that differs.
+        """
+        theirs, ours = question(business), question(self.business)
+        problems = [
+            Problem(
+                str(business.source),
+                key,
+                f"{ours[key]!r}, for which model '{name}' version {version} was trained",
+                repr(theirs[key]),
+                "train anew, or score with the config it was trained with",
+            )
+            for key in ours
+            if ours[key] != theirs[key]
+        ]
+        if problems:
+            raise GateError(problems)
+        return replace(
+            self,
+            recipe=Recipe.from_json(business, self.recipe.to_json()),
+            estimators=replace(self.estimators, business=business),
+            name=name,
+            version=version,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the model: LightGBM text and JSON."""
+        self.estimators.save(folder)
+        about = {
+            "business": self.business.model_dump(mode="json"),
+            "recipe": self.recipe.to_json(),
+            "tiers": self.tier_limits.to_json(),
+            "evaluation": self.evaluation.to_json(),
+            "facts": dict(self.facts),
+        }
+        text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
+        (folder / "model.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Read a model that :meth:`save` wrote."""
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        business = Business.model_validate(about["business"])
+        return cls(
+            recipe=Recipe.from_json(business, about["recipe"]),
+            estimators=Estimators.load(folder, business),
+            tier_limits=TierLimits.from_json(about["tiers"]),
+            evaluation=Evaluation.from_json(about["evaluation"]),
+            facts=about["facts"],
+        )
+
+
+def question(business: Business) -> dict[str, Any]:
+    """Return what a model's predictions mean, as far as the config decides it."""
+    return {
+        "business": business.business,
+        "currency": business.currency,
+        "timezone": business.timezone,
+        "churn": business.churn.model_dump(mode="json"),
+        "snapshots.horizon": business.snapshots.horizon,
+        "value.revenue": list(business.revenue_events),
+        "features": business.features.model_dump(mode="json"),
+        "event attributes": {
+            name: [list(event.features), list(event.categories)] for name, event in business.events.items()
+        },
+    }

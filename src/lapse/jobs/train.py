@@ -1,0 +1,128 @@
+"""Training: fit before the test dates, evaluate on them, fit again on everything, keep what is worth keeping.
+
+In: a labelled :class:`~lapse.dataset.Dataset`. Out: a :class:`~lapse.jobs.model.Model` with its evaluation.
+Refused, before anything is fitted: label windows that reach into the test dates, a column that predicts too
+well on its own (:class:`~lapse.errors.GateError`).
+
+What is evaluated is the recipe of fitting: models fitted on the fit dates alone, with outcomes as they were
+known on the first test date. What is kept is the same recipe fitted on every labelled date, since tomorrow's
+customers resemble those of the last months most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lapse.dataset import Dataset
+from lapse.errors import LapseError, Problem
+from lapse.jobs.estimators import Estimators, fit
+from lapse.jobs.judge import judge
+from lapse.jobs.model import Model
+from lapse.jobs.progress import Advance, silent
+from lapse.leaks import TooGood, check_folds, check_unique_keys, refuse, too_good_columns
+from lapse.schema import to_date
+from lapse.segments import fit_tiers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STAGES = 9
+"""How many parts :func:`train` reports."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model, and the pictures of its evaluation by name."""
+
+    model: Model
+    figures: dict[str, Figure]
+
+
+def train(data: Dataset) -> Model:
+    """Fit, evaluate out of time, and fit again on everything.
+
+    Parameters
+    ----------
+    data : Dataset
+        Labelled: ``lapse.snapshots(history)``.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    GateError
+        If a label window reaches into the test dates, or a column predicts too well to be honest.
+    """
+    return train_with_pictures(data).model
+
+
+def train_with_pictures(data: Dataset, advance: Advance = silent) -> Trained:
+    """Do what :func:`train` does, say what begins, and keep the pictures.
+
+    Parameters
+    ----------
+    data : Dataset
+    advance : callable, optional
+        Told what begins, :data:`STAGES` times.
+    """
+    advance("looking for leaks")
+    refuse([*fold_problems(data), *(one.problem for one in suspects(data) if one.verdict == "refused")])
+    earlier = fit(data.fit_part(), advance, "before the test dates")
+    advance("evaluating out of time")
+    verdict = judge(data, earlier)
+    final = fit(data, advance, "on every date")
+    advance("finding the tiers")
+    latest = data.features[data.day == data.day.max()]
+    model = Model(
+        recipe=data.recipe,
+        estimators=final,
+        tier_limits=fit_tiers(final.predict(latest)["clv"].to_numpy()),
+        evaluation=verdict.evaluation,
+        facts=_facts(data, final),
+    )
+    return Trained(model, verdict.figures)
+
+
+def fold_problems(data: Dataset) -> list[Problem]:
+    """Return what is wrong with the dates and keys of a labelled dataset."""
+    try:
+        check_unique_keys(data.keys["customer_id"], data.keys["as_of"])
+        check_folds(
+            data.fit_part().keys["as_of"], data.test_part().keys["as_of"], data.business.snapshots.horizon
+        )
+    except LapseError as error:
+        return list(error.problems)
+    return []
+
+
+def suspects(data: Dataset) -> tuple[TooGood, ...]:
+    """Return the columns, and the customer id, that predict too well to be honest."""
+    return too_good_columns(
+        data.features,
+        data.labels.lapsed,
+        data.keys["as_of"],
+        data.keys["customer_id"],
+        horizon_days=data.business.snapshots.horizon,
+        accepted=data.business.features.trusted,
+    )
+
+
+def _facts(data: Dataset, final: Estimators) -> dict[str, Any]:
+    days = np.unique(data.day)
+    return {
+        "rows": len(data),
+        "customers": int(data.keys["customer_id"].nunique()),
+        "features": data.features.shape[1],
+        "first_as_of": str(to_date(days[0])),
+        "last_as_of": str(to_date(days[-1])),
+        "as_of_dates": len(days),
+        "base_rate": float(data.labels.lapsed.mean()),
+        "calibration": final.defection.calibration_slice_.note,
+        "steps_observed": final.lifetime.n_steps_observed_,
+        "fingerprint": data.fingerprint,
+    }

@@ -1,0 +1,204 @@
+"""The one curve: survival and spend by step, from which every promise about a customer is read.
+
+In: survival and spend of each customer at equal steps from the snapshot. Out: the same curve anchored to a
+calibrated churn probability, remaining lifetime as a restricted mean, and quantiles of the lifetime.
+
+The survival at the snapshot itself is 1 and is not stored: column k - 1 holds the end of step k. Between
+steps survival is a straight line, so lapses are spread evenly over a step.
+
+Refused (ValueError): shapes that differ, survival that rises or leaves [0, 1], a limit beyond the curve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lapse.schema import Bool, Float64, Int64
+
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Survival and spend of n customers over n_steps equal steps.
+
+    Parameters
+    ----------
+    step_days : int
+        Length of a step.
+    survival : float64, shape (n, n_steps)
+        P(still a customer at the end of step k), in [0, 1], falling along a row.
+    spend : float64, shape (n, n_steps)
+        Expected spend in step k, given a customer at its start; signed money.
+    """
+
+    step_days: int
+    survival: Float64
+    spend: Float64
+
+    def __post_init__(self) -> None:
+        if self.survival.ndim != 2 or not self.survival.shape[1] or self.step_days < 1:
+            raise ValueError("a curve needs survival of shape (n, n_steps), n_steps >= 1, and step_days >= 1")
+        if self.spend.shape != self.survival.shape:
+            raise ValueError(f"spend has shape {self.spend.shape}, survival {self.survival.shape}")
+        if not np.isfinite(self.spend).all():
+            raise ValueError("spend must be finite")
+        start = self.at_start
+        if not ((self.survival >= 0) & (self.survival <= start + _TOLERANCE)).all():
+            raise ValueError("survival must fall from 1 and never below 0")
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return int(self.survival.shape[1])
+
+    @property
+    def at_start(self) -> Float64:
+        """P(still a customer at the start of step k), float64 of shape (n, n_steps); first column 1."""
+        start: Float64 = np.hstack([np.ones((len(self.survival), 1)), self.survival[:, :-1]])
+        return start
+
+    def needs(self, limit_days: int) -> int:
+        """Return how many steps a limit takes, the last perhaps in part.
+
+        Raises
+        ------
+        ValueError
+            If the curve is shorter.
+        """
+        steps = -(-limit_days // self.step_days)
+        if not 1 <= steps <= self.n_steps:
+            raise ValueError(
+                f"a limit of {limit_days} days needs {steps} steps; the curve has {self.n_steps} of "
+                f"{self.step_days} days"
+            )
+        return steps
+
+
+def anchor(curve: Curve, churn_probability: Float64, horizon_steps: int) -> Curve:
+    """Return the curve that goes through ``1 - churn_probability`` at the horizon.
+
+    Up to the horizon H survival is raised to a power, which multiplies the cumulative hazard and keeps its
+    shape: ``S(k) ** (log(1 - p) / log S(H))``. Behind it the ratio ``S(k) / S(H)`` is kept. Where the curve
+    has no shape to keep (``S(H)`` is 0 or 1), the hazard up to H is constant, and behind it too where
+    ``S(H)`` is 0.
+
+    Parameters
+    ----------
+    curve : Curve
+    churn_probability : float64, shape (n,)
+        In [0, 1].
+    horizon_steps : int
+        Steps of the horizon, at least 1 and at most ``curve.n_steps``.
+
+    Returns
+    -------
+    Curve
+        With ``1 - survival[:, horizon_steps - 1]`` equal to ``churn_probability`` to 1e-12.
+
+    Examples
+    --------
+    >>> curve = Curve(30, np.array([[0.9, 0.8, 0.4]]), np.zeros((1, 3)))
+    >>> anchor(curve, np.array([0.36]), 2).survival.round(2).tolist()
+    [[0.81, 0.64, 0.32]]
+    """
+    stays = 1.0 - np.asarray(churn_probability, np.float64)
+    if stays.shape != (len(curve.survival),) or not ((stays >= 0) & (stays <= 1)).all():
+        raise ValueError("churn_probability must be one number in [0, 1] a row")
+    if not 1 <= horizon_steps <= curve.n_steps:
+        raise ValueError(f"a horizon of {horizon_steps} steps on a curve of {curve.n_steps}")
+    survival = np.clip(curve.survival, 0.0, 1.0)
+    horizon = survival[:, horizon_steps - 1]
+    shaped: Bool = (horizon > 0) & (horizon < 1)
+    power = np.tile(np.arange(1, curve.n_steps + 1) / horizon_steps, (len(survival), 1))
+    power[shaped, :horizon_steps] = (
+        np.log(survival[shaped, :horizon_steps]) / np.log(horizon[shaped])[:, None]
+    )
+    anchored = stays[:, None] ** power
+    anchored[:, horizon_steps - 1] = stays
+    known = horizon > 0
+    ratio = survival[known, horizon_steps:] / horizon[known, None]
+    anchored[known, horizon_steps:] = stays[known, None] * ratio
+    # Rounding of the power may rise by its last digit, or fall below the horizon's value.
+    anchored[:, :horizon_steps] = np.maximum(anchored[:, :horizon_steps], stays[:, None])
+    return replace(curve, survival=np.minimum.accumulate(anchored, axis=1))
+
+
+def remaining_lifetime_days(curve: Curve, limit_days: int) -> Float64:
+    """Return the restricted mean of the remaining lifetime, float64 of shape (n,), in days.
+
+    The area under the survival curve from 0 to the limit, by trapezoids: ``E[min(T, limit)]``.
+
+    Examples
+    --------
+    >>> curve = Curve(30, np.array([[0.5, 0.0]]), np.zeros((1, 2)))
+    >>> remaining_lifetime_days(curve, 60).tolist()
+    [30.0]
+    """
+    steps = curve.needs(limit_days)
+    start, end = curve.at_start[:, :steps], curve.survival[:, :steps].copy()
+    part = parts(curve, limit_days)
+    end = start + part * (end - start)
+    area: Float64 = ((start + end) / 2) @ (part * curve.step_days)
+    return area
+
+
+def lifetime_quantile_days(curve: Curve, share: float, limit_days: int) -> tuple[Float64, Bool]:
+    """Return the day by which a share of customers like this one has lapsed, at most the limit.
+
+    Parameters
+    ----------
+    curve : Curve
+    share : float
+        In (0, 1): 0.5 for the median.
+    limit_days : int
+
+    Returns
+    -------
+    days : float64, shape (n,)
+    capped : bool, shape (n,)
+        True where the quantile lies beyond the limit, which is then given in its place.
+
+    Examples
+    --------
+    >>> curve = Curve(30, np.array([[0.8, 0.4], [0.9, 0.9]]), np.zeros((2, 2)))
+    >>> days, capped = lifetime_quantile_days(curve, 0.5, 60)
+    >>> days.tolist(), capped.tolist()
+    ([52.5, 60.0], [False, True])
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"a share in (0, 1), not {share}")
+    steps = curve.needs(limit_days)
+    stays = 1.0 - share
+    survival = curve.survival[:, :steps]
+    fallen: Bool = survival <= stays
+    found: Bool = survival[:, -1] <= stays
+    step: Int64 = fallen.argmax(axis=1)
+    row = np.arange(len(survival))
+    start, end = curve.at_start[row, step], survival[row, step]
+    inside = np.divide(start - stays, start - end, out=np.zeros(len(row)), where=start > end)
+    days: Float64 = np.where(found, (step + inside) * curve.step_days, np.inf)
+    return np.minimum(days, limit_days), days > limit_days
+
+
+def lifetime_interval_days(
+    curve: Curve, limit_days: int, level: float = 0.8
+) -> tuple[Float64, Float64, Bool]:
+    """Return lower and upper quantile of the remaining lifetime, and where the upper one is the limit.
+
+    Between them lies the share ``level`` of customers like this one, as many below as above. This is the
+    spread of what may happen to one customer, not the uncertainty of the model.
+    """
+    lower, _ = lifetime_quantile_days(curve, (1 - level) / 2, limit_days)
+    upper, capped = lifetime_quantile_days(curve, (1 + level) / 2, limit_days)
+    return lower, upper, capped
+
+
+def parts(curve: Curve, limit_days: int) -> Float64:
+    """Return how much of each step lies before the limit: ones, the last perhaps less; shape (steps,)."""
+    steps = curve.needs(limit_days)
+    part = np.ones(steps)
+    part[-1] = (limit_days - (steps - 1) * curve.step_days) / curve.step_days
+    return part

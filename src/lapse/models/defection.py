@@ -1,0 +1,227 @@
+"""Defection: the probability that a customer lapses within the horizon.
+
+In: a frame of features, one row a snapshot; whether each lapsed; the as-of date of each. Out: calibrated
+probabilities, the raw log-odds before calibration, and exact attributions of the raw log-odds to features.
+
+Refused: labels other than 0 and 1, outcomes all alike, lengths that differ
+(:class:`~lapse.errors.DataError`); other columns than at fit (:class:`~lapse.errors.GateError`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from lapse.models import boosting, inputs
+from lapse.models.calibration import Calibration, Identity, fit_calibration, from_json
+from lapse.models.encoding import Encoding
+from lapse.models.later_slice import Slice, later_slice
+from lapse.schema import Float32, Float64, Int32, Int64
+
+
+class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Probability of a lapse within the horizon: regularised LightGBM, calibrated out of time.
+
+    The calibration is learned on the latest as-of dates by a model fitted on earlier ones, all of whose
+    outcomes were final before the first date of that slice. Then the model is fitted again on all rows. No
+    class weights and no resampling: they spoil probabilities and gain no ranking.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Length of the outcome window, at least 1: the embargo between the earlier rows and the slice.
+    n_estimators : int, default 300
+        Boosting rounds.
+    learning_rate : float, default 0.03
+    num_leaves : int, default 7
+    min_child_samples : int, default 200
+        Fewest rows in a leaf; never more than a twentieth of all rows.
+    reg_lambda : float, default 10
+        L2 penalty on leaf values.
+    feature_fraction : float, default 0.4
+        Share of the features that each tree may use.
+    extra_trees : bool, default True
+        Draw one random threshold a feature instead of searching for the best.
+    n_bags : int, default 1
+        Models with different seeds whose raw scores (and attributions) are averaged.
+    random_state : int, default 0
+    num_threads : int, default 0
+        0 lets LightGBM choose. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : int64, shape (2,)
+        0 and 1.
+    encoding_ : Encoding
+        Columns and categories.
+    boosters_ : list of lightgbm.Booster
+    calibration_ : Calibration
+        The map from raw log-odds to probability.
+    calibration_slice_ : Slice
+        On what it was learned, or why it was not.
+    base_rate_ : float
+        Weighted share of positives at fit.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"days_since_last": rng.uniform(0, 60, 500)})
+    >>> y = rng.random(500) < X["days_since_last"] / 100
+    >>> Defection(horizon_days=30, num_threads=1).fit(X, y).predict_proba(X).shape
+    (500, 2)
+    """
+
+    def __init__(
+        self,
+        horizon_days: int,
+        *,
+        n_estimators: int = 300,
+        learning_rate: float = 0.03,
+        num_leaves: int = 7,
+        min_child_samples: int = 200,
+        reg_lambda: float = 10.0,
+        feature_fraction: float = 0.4,
+        extra_trees: bool = True,
+        n_bags: int = 1,
+        random_state: int = 0,
+        num_threads: int = 0,
+    ) -> None:
+        self.horizon_days = horizon_days
+        self.n_estimators = n_estimators
+        self.learning_rate = learning_rate
+        self.num_leaves = num_leaves
+        self.min_child_samples = min_child_samples
+        self.reg_lambda = reg_lambda
+        self.feature_fraction = feature_fraction
+        self.extra_trees = extra_trees
+        self.n_bags = n_bags
+        self.random_state = random_state
+        self.num_threads = num_threads
+
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: npt.ArrayLike,
+        as_of: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model, and its calibration where ``as_of`` is given and spans enough time.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n, n_features)
+        y : array of 0/1 or bool, shape (n,)
+        as_of : array of dates or of day numbers, shape (n,), optional
+            Without it no calibration is learned (:attr:`calibration_slice_` says so).
+        sample_weight : array, shape (n,), optional
+            Positive weights.
+
+        Returns
+        -------
+        Defection
+            Itself.
+
+        Raises
+        ------
+        DataError
+            If a length differs, a label is not 0 or 1, all are alike, a date is missing, or a weight is not
+            positive.
+        """
+        encoding = Encoding.fit(X)
+        matrix = encoding.encode(X)
+        label = inputs.labels(y, len(X))
+        weight = None if sample_weight is None else inputs.weights(sample_weight, len(X))
+        day = None if as_of is None else inputs.days(as_of, len(X))
+        self.encoding_ = encoding
+        self.calibration_, self.calibration_slice_ = self._calibrate(matrix, label, weight, day)
+        self.boosters_ = self._boost(matrix, label, weight)
+        self.base_rate_ = float(np.average(label, weights=weight))
+        self._describe()
+        return self
+
+    def raw_score(self, X: pd.DataFrame) -> Float64:
+        """Return the log-odds before calibration, float64 of shape (n,)."""
+        check_is_fitted(self)
+        return boosting.raw_score(self.boosters_, self.encoding_.encode(X), self.num_threads)
+
+    def predict_proba(self, X: pd.DataFrame) -> Float64:
+        """Return the calibrated probabilities of staying and of lapsing, float64 of shape (n, 2)."""
+        raw = self.raw_score(X)
+        lapse = self.calibration_.apply(raw)
+        return np.column_stack([1.0 - lapse, lapse])
+
+    def predict(self, X: pd.DataFrame) -> Int64:
+        """Return 1 where a lapse is more likely than not, int64 of shape (n,)."""
+        label: Int64 = (self.predict_proba(X)[:, 1] >= 0.5).astype(np.int64)
+        return label
+
+    def contributions(self, X: pd.DataFrame) -> Float64:
+        """Return exact tree attributions of :meth:`raw_score`.
+
+        Returns
+        -------
+        float64, shape (n, n_features + 1)
+            Columns in the order of ``feature_names_in_``, then the base value; rows add up to the raw score.
+        """
+        check_is_fitted(self)
+        return boosting.contributions(self.boosters_, self.encoding_.encode(X), self.num_threads)
+
+    def to_folder(self, folder: Path) -> None:
+        """Write the model as LightGBM text and JSON."""
+        check_is_fitted(self)
+        facts = {
+            "parameters": self.get_params(),
+            "encoding": self.encoding_.to_json(),
+            "calibration": self.calibration_.to_json(),
+            "calibration_slice": asdict(self.calibration_slice_),
+            "base_rate": self.base_rate_,
+        }
+        boosting.write(Path(folder), "defection", facts, self.boosters_)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Defection:
+        """Read a model that :meth:`to_folder` wrote; it predicts the same, bit by bit.
+
+        Raises
+        ------
+        DataError
+            If a file is missing or damaged.
+        GateError
+            If the folder holds a model of another kind.
+        """
+        facts, boosters = boosting.read(Path(folder), "defection")
+        model = cls(**facts["parameters"])
+        model.encoding_ = Encoding.from_json(facts["encoding"])
+        model.calibration_ = from_json(facts["calibration"])
+        model.calibration_slice_ = Slice(**facts["calibration_slice"])
+        model.boosters_ = boosters
+        model.base_rate_ = facts["base_rate"]
+        model._describe()
+        return model
+
+    def _calibrate(
+        self, matrix: Float32, label: Float64, weight: Float64 | None, day: Int32 | None
+    ) -> tuple[Calibration, Slice]:
+        earlier, later, found = later_slice(day, label, self.horizon_days)
+        if not found.n_rows:
+            return Identity(), found
+        boosters = self._boost(matrix[earlier], label[earlier], None if weight is None else weight[earlier])
+        raw = boosting.raw_score(boosters, matrix[later], self.num_threads)
+        return fit_calibration(raw, label[later], None if weight is None else weight[later]), found
+
+    def _boost(self, matrix: Float32, label: Float64, weight: Float64 | None) -> list[lgb.Booster]:
+        settings = boosting.Settings.of(self, "binary")
+        return boosting.boost(settings, matrix, label, weight, self.encoding_.categorical)
+
+    def _describe(self) -> None:
+        self.classes_ = np.array([0, 1])
+        self.feature_names_in_ = np.array(self.encoding_.names, object)
+        self.n_features_in_ = len(self.encoding_.names)

@@ -1,0 +1,106 @@
+"""The customer pyramid: tiers by economic value alone.
+
+In: lifetime values. Out: a tier for each. ``lead`` costs more than it brings (``clv < 0``, since costs to
+serve are in it); the others stand by where their value lies among those of all customers at risk: the top 5 %
+``platinum``, the next 25 % ``gold``, the rest ``iron``. Equal values are never split, so a tier can be
+smaller than its share, and is empty where everybody is worth the same. The limits in money are fixed once, at
+training, and stored with the model as JSON: scoring sees one bucket at a time and cannot know everybody's
+values, and a customer's tier must not depend on who else is scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lapse.schema import Float64
+
+TIERS: tuple[str, ...] = ("lead", "iron", "gold", "platinum")
+PLATINUM_SHARE, GOLD_SHARE = 0.05, 0.25
+
+
+@dataclass(frozen=True)
+class TierLimits:
+    """The lifetime values from which on a customer is gold or platinum.
+
+    Attributes
+    ----------
+    gold_from, platinum_from : float
+        In the currency of the values; infinite where nobody is.
+
+    Examples
+    --------
+    >>> limits = fit_tiers(np.arange(-10.0, 90.0))
+    >>> limits
+    TierLimits(gold_from=60.0, platinum_from=85.0)
+    >>> list(tiers(limits, np.array([-1.0, 0.0, 60.0, 85.0, np.nan])))
+    ['lead', 'iron', 'gold', 'platinum', nan]
+    """
+
+    gold_from: float
+    platinum_from: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return the limits as JSON values; null where nobody is."""
+        return {
+            name: value if np.isfinite(value) else None
+            for name, value in (("gold_from", self.gold_from), ("platinum_from", self.platinum_from))
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> TierLimits:
+        """Return the limits that :meth:`to_json` gave."""
+        gold, platinum = (
+            np.inf if stored[name] is None else float(stored[name]) for name in ("gold_from", "platinum_from")
+        )
+        return cls(gold, platinum)
+
+
+def fit_tiers(clv: Float64) -> TierLimits:
+    """Return the limits of the tiers from the values of the customers at risk.
+
+    Parameters
+    ----------
+    clv : float, shape (n,)
+        One value a customer, in the business's currency; NaN ones do not count. ``n`` may be 0.
+
+    Returns
+    -------
+    TierLimits
+        The smallest value that at most 5 % reach, and the smallest that at most 30 % reach.
+    """
+    values = np.sort(clv[~np.isnan(clv)])
+    return TierLimits(
+        gold_from=_reached_by(values, PLATINUM_SHARE + GOLD_SHARE),
+        platinum_from=_reached_by(values, PLATINUM_SHARE),
+    )
+
+
+def tiers(limits: TierLimits, clv: Float64) -> pd.Categorical[str]:
+    """Return the tier of each value.
+
+    Parameters
+    ----------
+    limits : TierLimits
+    clv : float, shape (n,)
+        Missing for customers who are not at risk.
+
+    Returns
+    -------
+    pandas.Categorical, shape (n,)
+        Ordered from ``lead`` to ``platinum``; missing where the value is.
+    """
+    code = np.where(clv < 0, 0, 1 + (clv >= limits.gold_from) + (clv >= limits.platinum_from))
+    return pd.Categorical.from_codes(
+        np.where(np.isnan(clv), -1, code), categories=pd.Index(TIERS), ordered=True
+    )
+
+
+def _reached_by(ascending: Float64, share: float) -> float:
+    """Return the smallest of the values that at most this share of them reach, or infinity."""
+    reach = len(ascending) - np.searchsorted(ascending, ascending, side="left")
+    few = ascending[reach <= share * len(ascending)]
+    return float(few[0]) if len(few) else float("inf")

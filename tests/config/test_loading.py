@@ -1,0 +1,214 @@
+"""The business YAML: every mistake, all at once, with file, key, expected and got."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lapse.config import load, resolve_url
+from lapse.errors import ConfigError
+
+SHOP: dict[str, Any] = {
+    "business": "shop",
+    "currency": "EUR",
+    "timezone": "Europe/Berlin",
+    "customers": {"path": "data/customers.parquet", "columns": {"customer_id": "id"}, "features": ["region"]},
+    "events": {
+        "order": {
+            "path": "data/orders.parquet",
+            "columns": {"customer_id": "id", "time": "at", "amount": "paid"},
+            "features": ["plan"],
+        },
+        "visit": {"url": "sqlite:///v.db", "table": "visits", "columns": {"customer_id": "id", "time": "at"}},
+    },
+    "churn": {"event": "order", "grace": "30d"},
+    "snapshots": {"start": "2024-01-01", "every": "1mo", "horizon": "60d"},
+    "value": {"margin_rate": 0.3, "discount_rate": 0.1},
+    "scores": {"path": "out"},
+}
+
+
+def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
+    """Return the shop's YAML with values set at dotted keys; ``...`` removes a key."""
+    raw = deepcopy(SHOP)
+    for key, value in changes:
+        *parents, last = key.split(".")
+        section = raw
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        if value is ...:
+            del section[last]
+        else:
+            section[last] = value
+    return raw
+
+
+def refusal(folder: Path, raw: dict[str, Any] | str) -> ConfigError:
+    path = folder / "shop.yaml"
+    path.write_text(raw if isinstance(raw, str) else yaml.safe_dump(raw), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert caught.value.exit_code == 2
+    assert all(problem.where == str(path) for problem in caught.value.problems)
+    return caught.value
+
+
+SPAN = ("events.order.columns.end", "until")
+REFUSED = [
+    ([("colour", "red")], "colour: expected a key that lapse knows, got an unknown key (value 'red')"),
+    ([("currenzy", "EUR")], "did you mean 'currency'?"),
+    ([("churn.graze", "3d")], "churn.graze: expected a key that lapse knows"),
+    ([("events.order.pth", "x")], "events.order.pth: expected a key that lapse knows"),
+    ([("events.order.csv", {"tme": "%d"})], "events.order.csv.tme: expected a key that lapse knows"),
+    ([("currency", ...)], "currency: expected this key, got nothing"),
+    ([("churn", ...)], "churn: expected this key, got nothing"),
+    ([("business", "My Shop")], "business: expected a name in lower case"),
+    ([("events.Order", SHOP["events"]["order"])], "events.Order: expected a name in lower case"),
+    ([("currency", "euro")], "currency: expected String should match pattern"),
+    ([("timezone", "Berlin")], "timezone: expected an IANA time zone such as 'Europe/Berlin', got 'Berlin'"),
+    ([("churn.grace", 30)], "churn.grace: expected a length with its unit, such as '90d', '12w' or '5y'"),
+    ([("churn.grace", "30")], "churn.grace: expected a length with its unit"),
+    ([("snapshots.horizon", 60)], "snapshots.horizon: expected a length with its unit"),
+    ([("snapshots.every", 14)], "snapshots.every: expected a step with its unit, such as '14d', '2w' or"),
+    ([("snapshots.start", "soon")], "snapshots.start: expected"),
+    ([("features.windows", [7, "30d"])], "features.windows.0: expected a length with its unit"),
+    ([("features.windows", ["30d", "7d"])], "features.windows: expected lengths in ascending order"),
+    ([("features.windows", [])], "features.windows: expected"),
+    ([("value.limit", 5)], "value.limit: expected a length with its unit"),
+    ([("value.margin_rate", 0)], "value.margin_rate: expected"),
+    ([("value.discount_rate", 1.0)], "value.discount_rate: expected"),
+    ([("quality.duplicates", "ignore")], "quality.duplicates: expected"),
+    ([("quality.null_keys", "keep")], "quality.null_keys: expected"),
+    ([("snapshots.horizon", "20d")], "snapshots.horizon: expected at least the grace of 30d, since 'order'"),
+    ([("churn.grace", "0d")], "churn.grace: expected a length longer than nothing, since orders are"),
+    ([("churn.event", "sale")], "churn.event: expected one of order, visit, got 'sale', which is not mapped"),
+    ([("churn.end_known", "at_end")], "churn.end_known: expected nothing: an instant has no end"),
+    ([SPAN], "churn.end_known: expected at_start, at_end or end_known_at, got nothing"),
+    ([SPAN, ("churn.end_known", "end_known_at")], "churn.end_known: expected end_known_at exactly where"),
+    (
+        [SPAN, ("events.order.columns.end_known_at", "told"), ("churn.end_known", "at_end")],
+        "churn.end_known: expected end_known_at exactly where that column is mapped",
+    ),
+    ([("churn.causes", {"x": "voluntary"})], "churn.causes: expected a 'cause' column of 'order', got none"),
+    ([("churn.causes", {"x": "bored"})], "churn.causes.x: expected"),
+    ([("events.visit.columns.end_known_at", "x")], "events.visit.columns.end_known_at: expected an 'end'"),
+    ([("events.visit.columns.cause", "x")], "events.visit.columns.cause: expected a cause on the churn"),
+    ([("events.order.columns.time", ...)], "events.order.columns.time: expected the column that holds it"),
+    ([("customers.columns", {})], "customers.columns.customer_id: expected the column that holds it"),
+    ([("events.order.columns.price", "x")], "events.order.columns.price: expected one of amount, cause"),
+    ([("events.order.path", ...)], "events.order: expected exactly one of path, table, query, got none of"),
+    ([("events.visit.query", "SELECT 1")], "events.visit: expected exactly one of path, table, query, got"),
+    ([("events.visit.url", ...)], "events.visit.url: expected a SQLAlchemy URL with 'table' or 'query'"),
+    ([("events.order.url", "sqlite:///x")], "events.order.url: expected a SQLAlchemy URL with 'table' or"),
+    ([("events.order.path", "o.xlsx")], "events.order.path: expected a file ending in .parquet or .csv, got"),
+    ([("events.order.features", ["plan", "plan"])], "events.order.features: expected each column once, got"),
+    ([("events.order.features", ["id"])], "events.order.features: expected attributes of customers, got the"),
+    ([("events.order.allowed", {"size": ["s"]})], "events.order.allowed.size: expected a column listed"),
+    ([("events.order.csv", {"numbers": ["size"]})], "events.order.csv.numbers: expected columns listed"),
+    ([("events.customers", SHOP["events"]["visit"])], "events.customers: expected another name"),
+    ([("value.revenue", ["sale"])], "value.revenue: expected of order, visit, got 'sale', which is not"),
+    ([("value.revenue", ["visit"])], "value.revenue: expected events with a mapped 'amount', got 'visit'"),
+    ([("value.limit", "30d")], "value.limit: expected at least the horizon of 60d, got 30d"),
+    ([("observed_until", "2023-12-31")], "snapshots.start: expected a date before observed_until"),
+    ([("features.custom", {"mine": "m:f"})], "features.custom.mine: expected a name <event>__<stat>"),
+    ([("features.custom", {"sale__x": "m:f"})], "features.custom.sale__x: expected a name <event>__<stat>"),
+    ([("features.custom", {"order__x": "m.f"})], "features.custom.order__x: expected an import path"),
+]  # fmt: skip
+
+
+def test_the_shop_itself_loads(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(SHOP))
+    assert load(tmp_path / "shop.yaml").business == "shop"
+
+
+@pytest.mark.parametrize(("changes", "said"), REFUSED, ids=[said[:60] for _, said in REFUSED])
+def test_refused_by_key_with_expected_and_got(
+    tmp_path: Path, changes: list[tuple[str, Any]], said: str
+) -> None:
+    assert said in str(refusal(tmp_path, changed(*changes)))
+
+
+def test_every_mistake_is_said_at_once(tmp_path: Path) -> None:
+    raw = changed(
+        ("colour", "red"),
+        ("churn.graze", "3d"),
+        ("quality.duplicates", "ignore"),
+        ("snapshots.horizon", "20d"),
+        ("value.revenue", ["sale"]),
+        ("events.order.columns.price", "x"),
+        ("events.visit.url", ...),
+    )
+    keys = {problem.what for problem in refusal(tmp_path, raw).problems}
+    assert keys == {
+        "colour",
+        "churn.graze",
+        "quality.duplicates",
+        "snapshots.horizon",
+        "value.revenue",
+        "events.order.columns.price",
+        "events.visit.url",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a\n- b\n", "file: expected a mapping of keys, got list"),
+        ("", "file: expected a mapping of keys, got NoneType"),
+        ("a: [1", "file: expected valid YAML"),
+        ("business: shop\nbusiness: gym\n", "given twice: business"),
+        ("churn: {grace: 1d, grace: 2d}\n", "given twice: grace"),
+    ],
+)
+def test_files_that_are_no_yaml_of_a_business(tmp_path: Path, text: str, said: str) -> None:
+    assert said in str(refusal(tmp_path, text))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a readable YAML file, got No such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_paths_are_relative_to_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(SHOP))
+    monkeypatch.chdir(tmp_path.parent)
+    shop = load(Path(tmp_path.name) / "shop.yaml")
+    assert shop.source == tmp_path / "shop.yaml"
+    assert shop.events["order"].path == tmp_path / "data/orders.parquet"
+    assert shop.customers is not None
+    assert shop.customers.path == tmp_path / "data/customers.parquet"
+    assert shop.scores.path == tmp_path / "out"
+    assert shop.tracking.uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def test_the_hash_is_of_what_is_said_and_not_of_where(tmp_path: Path) -> None:
+    hashes = {}
+    for name, raw in {
+        "one": SHOP,
+        "two": SHOP,
+        "reordered": dict(reversed(SHOP.items())),
+        "other": changed(("churn.grace", "31d")),
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "shop.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+        hashes[name] = load(tmp_path / name / "shop.yaml").config_hash
+    assert hashes["one"] == hashes["two"] == hashes["reordered"] != hashes["other"]
+
+
+def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_USER", "reader")
+    monkeypatch.delenv("DB_PASSWORD", raising=False)
+    monkeypatch.delenv("DB_HOST", raising=False)
+    with pytest.raises(ConfigError) as caught:
+        resolve_url("postgresql://${DB_USER}:${DB_PASSWORD}@${DB_HOST}/shop")
+    assert [problem.what for problem in caught.value.problems] == ["${DB_PASSWORD}", "${DB_HOST}"]
+    monkeypatch.setenv("DB_PASSWORD", "x")
+    monkeypatch.setenv("DB_HOST", "db")
+    assert (
+        resolve_url("postgresql://${DB_USER}:${DB_PASSWORD}@${DB_HOST}/shop")
+        == "postgresql://reader:x@db/shop"
+    )

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lapse.evaluation import metrics, pictures, tables
+from tests.evaluation.test_tables import sample
+
+
+def test_the_reliability_diagram_shows_the_bins(tmp_path: Path) -> None:
+    y, said, _, _ = sample()
+    figure = pictures.draw_reliability(y, said["lapse"])
+    drawn = figure.axes[0].lines[1]
+    bins = metrics.reliability_bins(y, said["lapse"])
+    np.testing.assert_allclose(drawn.get_xdata(), bins.predicted)
+    np.testing.assert_allclose(drawn.get_ydata(), bins.observed)
+    figure.savefig(tmp_path / "reliability.png")
+    assert (tmp_path / "reliability.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("p", [0.0, 0.2, 1.0])
+def test_constant_predictions_can_be_drawn(p: float, tmp_path: Path) -> None:
+    y = np.arange(50) % 5 == 0
+    pictures.draw_reliability(y, np.full(50, p)).savefig(tmp_path / "constant.png")
+    pictures.draw_gain(y, {"constant": np.full(50, p)}).savefig(tmp_path / "gain.png")
+
+
+def test_the_gain_curve_agrees_with_the_lift() -> None:
+    y, said, _, _ = sample()
+    taken, found = pictures.gain_curve(y, said["lapse"])
+    assert (taken[0], found[0], taken[-1], found[-1]) == (0, 0, 1, pytest.approx(1))
+    lift = metrics.lift_top_decile(y, said["lapse"])
+    assert np.interp(0.1, taken, found) / 0.1 == pytest.approx(lift)
+    with pytest.raises(ValueError, match="at least one lapse"):
+        pictures.gain_curve(np.zeros(3), np.ones(3))
+
+
+def test_dates_and_steps_are_drawn_from_their_tables(tmp_path: Path) -> None:
+    y, said, customer, as_of = sample()
+    y[as_of == np.datetime64("2024-03-31")] = 0
+    table = tables.evaluate_probabilities(y, said, customer, as_of, n_replicates=20)
+    by_date = pictures.draw_calibration_by_date(table, "lapse")
+    labels = [label.get_text() for label in by_date.axes[0].get_xticklabels()]
+    assert labels == ["2024-01-31", "2024-02-29", "2024-03-31"]
+    by_date.savefig(tmp_path / "dates.png")
+    observed = np.column_stack([y, np.where(np.arange(600) < 300, 1.0, np.nan), np.full(600, np.nan)])
+    survival = np.column_stack([1 - said["lapse"], 0.5 * (1 - said["lapse"]), np.zeros(600)])
+    said = {"lapse": survival}
+    lifetime = tables.evaluate_lifetime(observed, said, customer, step_days=14, n_replicates=20)
+    by_step = pictures.draw_calibration_by_horizon(lifetime, "lapse")
+    assert by_step.axes[0].lines[0].get_xdata().tolist() == [0, 14, 28]
+    by_step.savefig(tmp_path / "steps.png")
+
+
+def test_no_global_figure_is_made() -> None:
+    code = (
+        "import sys, numpy as np; from lapse.evaluation import pictures;"
+        "assert 'matplotlib' not in sys.modules;"
+        "pictures.draw_reliability(np.arange(9) % 2, np.linspace(0, 1, 9));"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

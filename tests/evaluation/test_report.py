@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lapse.evaluation import tables
+from lapse.evaluation.report import Evaluation, Protocol
+from tests.evaluation.test_tables import sample
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    y, said, customer, as_of = sample()
+    protocol = Protocol(
+        fit_as_of=("2023-07-31", "2023-08-31", "2023-09-30", "2023-10-31"),
+        test_as_of=("2024-01-31", "2024-02-29", "2024-03-31"),
+        horizon_days=28,
+        n=600,
+        n_customers=200,
+        base_rate=float(y.mean()),
+        n_replicates=50,
+        seed=0,
+    )
+    observed = np.column_stack([y, np.where(np.arange(600) < 300, np.maximum(y, 1.0), np.nan), y * np.nan])
+    survival = {name: np.column_stack([1 - p, 0.9 - 0.9 * p, 0.8 - 0.8 * p]) for name, p in said.items()}
+    spend = 10 * np.arange(600.0)
+    return Evaluation(
+        protocol,
+        tables.evaluate_probabilities(y, said, customer, as_of, n_replicates=50),
+        lifetime=tables.evaluate_lifetime(observed, survival, customer, step_days=14, n_replicates=20),
+        spend=tables.evaluate_money(spend, {"lapse": 1.1 * spend}, customer, n_replicates=20),
+        clv=tables.evaluate_money(spend, {"lapse": 0.9 * spend}, customer, n_replicates=20),
+        absent={"BG/NBD": "the churn event covers a span"},
+    )
+
+
+def test_it_says_what_was_asked_of_whom(evaluation: Evaluation) -> None:
+    text = str(evaluation)
+    assert "fitted on 4 dates from 2023-07-31 to 2023-10-31" in text
+    assert "tested on 2024-01-31, 2024-02-29, 2024-03-31: 600 rows of 200 customers" in text
+    assert "lapsed within 28 days" in text
+    assert "intervals: 95%, 50 resamples" in text
+    assert "no BG/NBD: the churn event covers a span" in text
+
+
+def test_columns_are_aligned_and_hold_the_values(evaluation: Evaluation) -> None:
+    lines = str(evaluation).split("churn probability\n")[1].split("\n\n")[0].splitlines()
+    assert len({len(line) for line in lines}) == 1
+    head, own, lower, _, other = lines
+    assert head.split("  ")[0] == ""
+    assert "AUC" in head
+    assert own.startswith("lapse ")
+    assert lower.startswith("  lower ")
+    assert other.startswith("base rate ")
+    assert f"{evaluation.metrics()['log_loss']:.4f}" in own
+
+
+def test_undefined_numbers_are_dashes(evaluation: Evaluation) -> None:
+    steps = [line.split() for line in str(evaluation).split("lapsed by day")[1].splitlines()[1:4]]
+    assert steps[2] == ["42", "0", "-", "-", "-"]
+    assert steps[0][:2] == ["14", "600"]
+
+
+def test_metrics_of_money_are_told_apart(evaluation: Evaluation) -> None:
+    found = evaluation.metrics()
+    assert found["spend_total_bias"] == pytest.approx(0.1)
+    assert found["clv_total_bias"] == pytest.approx(-0.1)
+    assert {"auc", "brier_remainder", "integrated_brier"} <= set(found)
+    assert evaluation.metrics("base rate")["auc"] == 0.5
+    assert all(np.isfinite(value) for value in found.values())
+
+
+def test_it_comes_back_from_json_as_it_was(evaluation: Evaluation) -> None:
+    text = json.dumps(evaluation.to_json(), allow_nan=False)
+    back = Evaluation.from_json(json.loads(text))
+    assert str(back) == str(evaluation)
+    assert back.protocol == evaluation.protocol
+    assert back.metrics() == evaluation.metrics()
+    assert json.dumps(back.to_json(), allow_nan=False) == text
+
+
+def test_what_was_not_evaluated_is_not_printed(evaluation: Evaluation) -> None:
+    only = Evaluation(evaluation.protocol, evaluation.probabilities)
+    assert "lifetime" not in str(only)
+    assert "spend" not in str(only)
+    back = Evaluation.from_json(only.to_json())
+    assert str(back) == str(only)
+    assert "spend_total_bias" not in back.metrics()

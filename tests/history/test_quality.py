@@ -1,0 +1,214 @@
+"""Rows that cannot be right: counted, with the first of them, and what the config says is done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lapse.history import Finding
+from lapse.history.quality import balance
+from tests.history.making import ORDER, TERM, orders, reading, refusal, rows, terms, times, write
+
+KNOWN = {**ORDER, "columns": {**ORDER["columns"], "known_at": "seen"}}
+AT_END = {"event": "term", "grace": "14d", "end_known": "at_end"}
+
+
+def null_customer(folder: Path) -> dict[str, Any]:
+    orders(folder, customer=["b", "a", None])
+    return {"events": {"order": ORDER}}
+
+
+def null_time(folder: Path) -> dict[str, Any]:
+    orders(folder, at=times("2024-01-03 10:00", "2024-01-02 09:00", None))
+    return {"events": {"order": ORDER}}
+
+
+def null_known(folder: Path) -> dict[str, Any]:
+    orders(folder, seen=times("2024-01-03 10:00", "2024-01-02 09:00", None))
+    return {"events": {"order": KNOWN}}
+
+
+def null_amount(folder: Path) -> dict[str, Any]:
+    orders(folder, paid=[10.0, 5.0, None])
+    return {"events": {"order": ORDER}}
+
+
+def infinite_amount(folder: Path) -> dict[str, Any]:
+    orders(folder, paid=[10.0, 5.0, math.inf])
+    return {"events": {"order": ORDER}}
+
+
+def nan_amount(folder: Path) -> dict[str, Any]:
+    orders(folder, paid=[10.0, 5.0, math.nan])
+    return {"events": {"order": ORDER}}
+
+
+def known_early(folder: Path) -> dict[str, Any]:
+    orders(folder, seen=times("2024-01-03 10:00", "2024-01-02 09:00", "2023-12-31"))
+    return {"events": {"order": KNOWN}}
+
+
+def known_late(folder: Path) -> dict[str, Any]:
+    orders(folder, seen=times("2024-01-03 10:00", "2024-01-02 09:00", "2025-01-01 00:00"))
+    return {"events": {"order": KNOWN}}
+
+
+def known_after_observed(folder: Path) -> dict[str, Any]:
+    orders(folder)
+    return {"events": {"order": ORDER}, "observed_until": "2024-01-02"}
+
+
+def ends_early(folder: Path) -> dict[str, Any]:
+    terms(
+        folder,
+        member=["a", "b", "b"],
+        starts=times("2024-01-01", "2024-01-02", "2024-01-03"),
+        ends=times("2024-02-01", None, "2024-01-02 23:00"),
+        price=[1.0] * 3,
+    )
+    return {"events": {"term": TERM}, "churn": AT_END}
+
+
+def unknown_plan(folder: Path) -> dict[str, Any]:
+    orders(folder, plan=["x", None, "z"])
+    return {"events": {"order": {**ORDER, "features": ["plan"], "allowed": {"plan": ["x", "y"]}}}}
+
+
+def copied(folder: Path) -> dict[str, Any]:
+    orders(folder, customer=["b", "a", "a"], at=times(*["2024-01-02"] * 3), paid=[5.0, -0.0, 0.0])
+    return {"events": {"order": ORDER}}
+
+
+CASES: list[tuple[Callable[[Path], dict[str, Any]], str, str]] = [
+    (null_customer, "null_keys", "customer_id or time: expected a value in every row"),
+    (null_time, "null_keys", "first: customer b, time null"),
+    (null_known, "null_keys", "customer_id or time or known_at: expected a value in every row"),
+    (null_amount, "null_amounts", "amount: expected a finite number in every row"),
+    (infinite_amount, "null_amounts", "first: customer b, time 2024-01-01 23:59:00"),
+    (nan_amount, "null_amounts", "amount: expected a finite number"),
+    (known_early, "known_before_time", "expected known_at at or after time, got '2023-12-31 00:00:00'"),
+    (known_late, "future_dates", "nothing known after today (2024-12-31), got '2025-01-01 00:00:00'"),
+    (known_after_observed, "future_dates", "nothing known after observed_until (2024-01-02)"),
+    (ends_early, "end_before_time", "end: expected end at or after time, got '2024-01-02 23:00:00'"),
+    (unknown_plan, "unknown_categories", "column 'plan': expected one of x, y, got 'z'"),
+    (copied, "duplicates", "all mapped columns: expected each row once"),
+]
+
+
+@pytest.mark.parametrize(("make", "check", "said"), CASES)
+def test_refused_with_count_and_first_example(
+    tmp_path: Path, make: Callable[[Path], dict[str, Any]], check: str, said: str
+) -> None:
+    told = refusal(tmp_path, **make(tmp_path))
+    assert said in told
+    assert "(1 row); first: customer" in told
+    assert f"quality.{check}: drop" in told
+    assert told.count("expected") == 1, "one mistake is said once"
+
+
+@pytest.mark.parametrize(("make", "check", "said"), CASES)
+def test_dropped_and_counted(
+    tmp_path: Path, make: Callable[[Path], dict[str, Any]], check: str, said: str
+) -> None:
+    del said
+    with reading(tmp_path, **make(tmp_path), quality={check: "drop"}) as history:
+        (finding,) = history.findings
+        kept = history.summaries[0].rows
+    assert (finding.check, finding.rows, finding.done) == (check, 1, "dropped")
+    assert finding.example.startswith("customer ")
+    assert kept == 2
+
+
+@pytest.mark.parametrize(("make", "check"), [(known_early, "known_before_time"), (copied, "duplicates")])
+def test_kept_and_counted(tmp_path: Path, make: Callable[[Path], dict[str, Any]], check: str) -> None:
+    with reading(tmp_path, **make(tmp_path), quality={check: "keep"}) as history:
+        (finding,) = history.findings
+        found = rows(history, next(iter(history.business.events)))
+    assert (finding.check, finding.rows, finding.done) == (check, 1, "kept")
+    assert len(found) == 3
+
+
+def test_a_row_that_two_rules_drop_is_dropped_once(tmp_path: Path) -> None:
+    orders(tmp_path, customer=["b", "a", None], paid=[10.0, None, None])
+    quality = {"null_keys": "drop", "null_amounts": "drop"}
+    with reading(tmp_path, {"order": ORDER}, quality=quality) as history:
+        assert history.findings == (
+            Finding("order", "null_keys", 1, "customer null, time 2024-01-01 23:59:00", "dropped"),
+            Finding("order", "null_amounts", 1, "customer a, time 2024-01-02 09:00:00", "dropped"),
+        )
+        assert len(rows(history, "order")) == 1
+
+
+def test_a_date_is_not_before_the_hour_of_its_day(tmp_path: Path) -> None:
+    orders(tmp_path, seen=times("2024-01-03", "2024-01-02", "2024-01-01"))
+    with reading(tmp_path, {"order": KNOWN}) as history:
+        assert history.findings == ()
+
+
+def test_a_row_may_be_known_until_the_end_of_the_last_day(tmp_path: Path) -> None:
+    orders(tmp_path, seen=times("2024-12-31 23:59:59.999999", "2024-01-02 09:00", "2024-01-01 23:59"))
+    with reading(tmp_path, {"order": KNOWN}) as history:
+        assert history.findings == ()
+
+
+def test_all_rows_dropped_is_refused(tmp_path: Path) -> None:
+    orders(tmp_path, paid=[None, None, math.nan])
+    said = refusal(tmp_path, {"order": ORDER}, quality={"null_amounts": "drop"})
+    assert "rows: expected at least one row that stays, got none: all 3 were dropped" in said
+
+
+def test_many_problems_of_many_tables_at_once(tmp_path: Path) -> None:
+    orders(
+        tmp_path,
+        customer=["b", None, "b"],
+        paid=[None, 1.0, math.nan],
+        at=times("2024-01-03", None, "2030-01-01"),
+    )
+    write(tmp_path, "visits.parquet", {"customer": ["a", "a"], "at": times("2024-01-01", "2024-01-01")})
+    visit = {"path": "visits.parquet", "columns": {"customer_id": "customer", "time": "at"}}
+    said = refusal(tmp_path, {"order": ORDER, "visit": visit})
+    assert "amount: expected a finite number in every row, got rows that break this (2 rows)" in said
+    for part in ("customer_id or time", "nothing known after today", "event 'visit'", "each row once"):
+        assert part in said
+
+
+@pytest.mark.parametrize("rule", ["refuse", "drop", "keep"])
+def test_a_customer_has_one_row(tmp_path: Path, rule: str) -> None:
+    orders(tmp_path)
+    write(tmp_path, "customers.parquet", {"id": ["a", "b", "b"], "age": [1, 2, 3]})
+    customers = {"path": "customers.parquet", "columns": {"customer_id": "id"}, "features": ["age"]}
+    said = refusal(tmp_path, {"order": ORDER}, customers=customers, quality={"duplicates": rule})
+    assert "customers (customers.parquet): customer_id: expected one row a customer" in said
+    assert "first: customer b" in said
+
+
+def test_exact_copies_of_a_customer_can_be_dropped_but_not_kept(tmp_path: Path) -> None:
+    orders(tmp_path)
+    write(tmp_path, "customers.parquet", {"id": ["a", "b", "b"], "age": [1, 2, 2]})
+    customers = {"path": "customers.parquet", "columns": {"customer_id": "id"}, "features": ["age"]}
+    with reading(tmp_path, {"order": ORDER}, customers=customers, quality={"duplicates": "drop"}) as history:
+        assert history.findings == (Finding("customers", "duplicates", 1, "customer b", "dropped"),)
+        assert history.bucket(0).profile["age"].to_pylist() == [1, 2]
+    said = refusal(tmp_path, {"order": ORDER}, customers=customers, quality={"duplicates": "keep"})
+    assert "expected one row a customer" in said
+
+
+def test_null_customers_in_the_customers_table(tmp_path: Path) -> None:
+    orders(tmp_path)
+    write(tmp_path, "customers.parquet", {"id": ["a", None, None]})
+    customers = {"path": "customers.parquet", "columns": {"customer_id": "id"}}
+    said = refusal(tmp_path, {"order": ORDER}, customers=customers)
+    assert "customer_id: expected a value in every row" in said
+    with reading(tmp_path, {"order": ORDER}, customers=customers, quality={"null_keys": "drop"}) as history:
+        assert history.findings[0] == Finding("customers", "null_keys", 2, "customer null", "dropped")
+
+
+def test_the_balance_of_rows() -> None:
+    assert balance("event 'visit'", read=10, stored=8, dropped=2) is None
+    assert "expected 10 read = stored + dropped, got 8 stored + 1 dropped" in str(
+        balance("event 'visit'", read=10, stored=8, dropped=1)
+    )

@@ -1,0 +1,287 @@
+"""The history as a whole: the same rows give the same history, and nothing is lost or left behind."""
+
+from __future__ import annotations
+
+import gc
+import uuid
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lapse.errors import DataError, Problem
+from lapse.history import History, read, reading, store
+from lapse.schema import Bucket, to_day
+from tests.history.making import ORDER, TODAY, business, orders, rows, times, write
+
+FEATURES = {**ORDER, "features": ["plan", "items"]}
+CUSTOMERS = {"path": "customers.parquet", "columns": {"customer_id": "customer"}, "features": ["region"]}
+ANY_FOLDER = settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def random_orders(seed: int, n: int, customers: list[Any]) -> pa.Table:
+    """Return orders with many ties in customer, time and amount, and nulls among the attributes."""
+    random = np.random.default_rng(seed)
+    at = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 40, n) * 6, unit="h")
+    return pa.table(
+        {
+            "customer": pa.array([customers[i] for i in random.integers(0, len(customers), n)]),
+            "at": pa.array(at, pa.timestamp("us")),
+            "paid": pa.array(random.integers(-2, 3, n) / 4),
+            "plan": pa.array([[None, "x", "y", "z"][i] for i in random.integers(0, 4, n)]),
+            "items": pa.array(random.integers(0, 3, n), mask=random.random(n) < 0.2),
+        }
+    )
+
+
+def by_customer(history: History) -> dict[Any, Any]:
+    """Return all that the buckets hold of each customer, as plain values."""
+    found = {}
+    for bucket in history.buckets():
+        profile = bucket.profile.to_pylist() if bucket.profile.num_columns else [{}] * len(bucket)
+        for place, customer in enumerate(bucket.customer_id.to_pylist()):
+            assert customer not in found
+            found[customer] = {
+                "known_day": int(bucket.known_day[place]),
+                "profile": profile[place],
+                "profile_known_day": int(bucket.profile_known_day[place]),
+            } | {kind: events_of(bucket, kind, place) for kind in bucket.events}
+    return found
+
+
+def events_of(bucket: Bucket, kind: str, place: int) -> dict[str, list[Any]]:
+    events = bucket.events[kind]
+    part = slice(events.offsets[place], events.offsets[place + 1])
+    arrays = ("day", "known_day", "end_day", "end_known_day", "amount", "cause", "time_us")
+    return {name: getattr(events, name)[part].tolist() for name in arrays} | {
+        name: values[part].to_pylist() for name, values in events.attributes.items()
+    }
+
+
+@pytest.mark.parametrize("kind", ["integer", "text", "uuid"])
+@ANY_FOLDER
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 60), per_bucket=st.integers(7, 30))
+def test_any_order_and_any_number_of_buckets_give_the_same(
+    tmp_path: Path, kind: str, seed: int, n: int, per_bucket: int
+) -> None:
+    made = {
+        "integer": list(range(-3, 8)),
+        "text": ["a", "b", "ä", "B", "aa", "10", "9"],
+        "uuid": [uuid.UUID(int=i * 2**100) for i in range(6)],
+    }[kind]
+    table = random_orders(seed, n, made)
+    shuffled = table.take(pa.array(np.random.default_rng(seed + 1).permutation(n)))
+    write(tmp_path, "customers.parquet", {"customer": pa.array(made[1:]), "region": ["n"] * (len(made) - 1)})
+    shop = business(tmp_path, {"order": FEATURES}, customers=CUSTOMERS, quality={"duplicates": "drop"})
+    write(tmp_path, "orders.parquet", table)
+    with read(shop, today=TODAY) as whole:
+        expected, fingerprint = by_customer(whole), whole.fingerprint
+        assert whole.n_buckets == 1
+        assert whole.summaries[1].rows + sum(finding.rows for finding in whole.findings) == n
+    write(tmp_path, "orders.parquet", shuffled)
+    with read(shop, rows_per_bucket=per_bucket, today=TODAY) as parts:
+        assert parts.n_buckets == -(-(n + len(made) - 1) // per_bucket)
+        assert by_customer(parts) == expected
+        assert parts.fingerprint == fingerprint
+        for bucket in parts.buckets():
+            ids = bucket.customer_id.to_pylist()
+            assert ids == sorted(ids)
+
+
+@ANY_FOLDER
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 50), per_bucket=st.integers(3, 80))
+def test_what_is_read_is_stored_or_dropped_and_counted(
+    tmp_path: Path, seed: int, n: int, per_bucket: int
+) -> None:
+    random = np.random.default_rng(seed)
+    table = random_orders(seed, n, ["a", "b", None])
+    table = table.set_column(2, "paid", pa.array(random.choice([1.0, np.nan, np.inf, -1.0], n)))
+    table = table.append_column(
+        "seen", pa.array([date(2024, 1, 4), None], pa.date32()).take(pa.array(random.integers(0, 2, n)))
+    )
+    write(tmp_path, "orders.parquet", table)
+    event = {**FEATURES, "columns": {**ORDER["columns"], "known_at": "seen"}, "allowed": {"plan": ["x", "y"]}}
+    rules = dict.fromkeys(
+        ["duplicates", "null_keys", "null_amounts", "known_before_time", "unknown_categories"], "drop"
+    )
+    shop = business(tmp_path, {"order": event}, quality=rules)
+    frame = table.to_pandas()
+    good = frame[
+        frame["customer"].notna()
+        & frame["seen"].notna()
+        & np.isfinite(frame["paid"])
+        & (frame["at"].dt.normalize() <= pd.Timestamp("2024-01-04"))
+        & frame["plan"].isin(["x", "y", None])
+    ].drop_duplicates()
+    if good.empty:
+        with pytest.raises(DataError, match="at least one row that stays"):
+            read(shop, rows_per_bucket=per_bucket, today=TODAY)
+        return
+    with read(shop, rows_per_bucket=per_bucket, today=TODAY) as history:
+        assert sum(finding.rows for finding in history.findings) == n - len(good)
+        assert history.summaries[0].rows == len(good) == len(rows(history, "order"))
+
+
+def test_rows_that_get_lost_are_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders(tmp_path)
+    shop = business(tmp_path, {"order": ORDER})
+    honest = store.store
+
+    def careless(connection: Any, plan: Any, kept: str, *rest: Any) -> store.Stored:
+        return honest(connection, plan, f"{kept} AND amount > 0", *rest)
+
+    monkeypatch.setattr(reading, "store", careless)
+    with pytest.raises(DataError, match=r"3 read = stored \+ dropped, got 2 stored \+ 0 dropped"):
+        read(shop, today=TODAY)
+
+
+def test_copies_are_kept_in_every_bucket(tmp_path: Path) -> None:
+    table = random_orders(5, 40, ["a", "b", "c"])
+    write(tmp_path, "orders.parquet", pa.concat_tables([table, table]))
+    shop = business(tmp_path, {"order": FEATURES}, quality={"duplicates": "keep"})
+    with read(shop, rows_per_bucket=10, today=TODAY) as history:
+        assert len(rows(history, "order")) == history.summaries[0].rows == 80
+        twice = history.fingerprint
+    write(tmp_path, "orders.parquet", table)
+    with read(shop, today=TODAY) as history:
+        assert history.fingerprint != twice
+
+
+def test_the_fingerprint_sees_every_value(tmp_path: Path) -> None:
+    shop = business(tmp_path, {"order": {**ORDER, "features": ["plan"]}})
+    seen = set()
+    for change in ({}, {"paid": [10.0, 5.0, -2.0]}, {"customer": ["b", "a", "c"]}, {"plan": ["x", "y", "y"]}):
+        orders(tmp_path, **({"plan": ["x", "y", None]} | change))
+        with read(shop, today=TODAY) as history:
+            assert len(history.fingerprint) == 16
+            seen.add(history.fingerprint)
+    assert len(seen) == 4
+
+
+def test_the_end_of_the_data(tmp_path: Path) -> None:
+    orders(tmp_path, seen=times("2024-01-03 10:00", "2024-01-05 09:00", "2024-01-01 23:59"))
+    event = {**ORDER, "columns": {**ORDER["columns"], "known_at": "seen"}}
+    with read(business(tmp_path, {"order": event}), today=TODAY) as history:
+        assert history.data_end == to_day(date(2024, 1, 5))
+    with read(business(tmp_path, {"order": event}, observed_until=date(2024, 1, 9))) as history:
+        assert history.data_end == to_day(date(2024, 1, 9))
+
+
+def test_today_is_by_default_the_current_date(tmp_path: Path) -> None:
+    tomorrow = pd.Timestamp.now(tz="UTC").tz_localize(None).normalize() + timedelta(days=2)
+    orders(tmp_path, at=pa.array([tomorrow] * 3, pa.timestamp("us")))
+    with pytest.raises(DataError, match="nothing known after today"):
+        read(business(tmp_path, {"order": ORDER}))
+
+
+def test_summaries(tmp_path: Path) -> None:
+    orders(tmp_path)
+    write(tmp_path, "customers.parquet", {"customer": ["a", "z"], "region": ["n", "s"]})
+    shop = business(tmp_path, {"order": ORDER}, customers=CUSTOMERS)
+    with read(shop, rows_per_bucket=2, today=TODAY) as history:
+        customers, order = history.summaries
+    assert (customers.name, customers.rows, customers.customers, customers.first) == ("customers", 2, 2, None)
+    assert customers.columns == ("customer", "region")
+    assert (order.name, order.rows, order.customers) == ("order", 3, 2)
+    assert (order.first, order.last) == (date(2024, 1, 1), date(2024, 1, 3))
+    assert order.columns == ("customer", "at", "paid")
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    orders(tmp_path)
+    place = tmp_path / "work"
+    with read(business(tmp_path, {"order": ORDER}), place, today=TODAY) as history:
+        assert len(list(place.iterdir())) == 1
+        assert not list(place.rglob("dealt/*/*"))
+    assert list(place.iterdir()) == []
+    with pytest.raises(ValueError, match="closed"):
+        history.bucket(0)
+    forgotten = read(business(tmp_path, {"order": ORDER}), place, today=TODAY)
+    assert len(list(place.iterdir())) == 1
+    del forgotten
+    gc.collect()
+    assert list(place.iterdir()) == []
+    orders(tmp_path, paid=[None, 1.0, 2.0])
+    with pytest.raises(DataError):
+        read(business(tmp_path, {"order": ORDER}), place, today=TODAY)
+    assert list(place.iterdir()) == []
+
+
+def test_nothing_is_left_behind_by_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders(tmp_path)
+
+    def interrupted(*_: Any) -> Problem | None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading, "balance", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read(business(tmp_path, {"order": ORDER}), tmp_path / "work", today=TODAY)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_bucket_numbers_and_sizes_are_checked(tmp_path: Path) -> None:
+    orders(tmp_path)
+    shop = business(tmp_path, {"order": ORDER})
+    with read(shop, today=TODAY) as history, pytest.raises(IndexError, match="bucket 1 of 1"):
+        history.bucket(1)
+    with pytest.raises(ValueError, match="at least 1"):
+        read(shop, rows_per_bucket=0)
+
+
+def test_customers_without_events_and_events_without_customers(tmp_path: Path) -> None:
+    orders(tmp_path)
+    write(
+        tmp_path,
+        "customers.parquet",
+        {
+            "customer": ["z", "a"],
+            "region": ["south", "north"],
+            "joined": pa.array([date(2024, 1, 9), date(2023, 5, 1)]),
+        },
+    )
+    dated = {**CUSTOMERS, "columns": {"customer_id": "customer", "known_at": "joined"}}
+    with read(business(tmp_path, {"order": ORDER}, customers=dated), today=TODAY) as history:
+        bucket = history.bucket(0)
+    first = [to_day(day) for day in (date(2023, 5, 1), date(2024, 1, 1), date(2024, 1, 9))]
+    assert bucket.customer_id.to_pylist() == ["a", "b", "z"]
+    assert bucket.known_day.tolist() == first
+    assert bucket.profile["region"].to_pylist() == ["north", None, "south"]
+    assert bucket.profile_known_day.tolist() == [first[0], 2**31 - 1, first[2]]
+    assert bucket.events["order"].offsets.tolist() == [0, 1, 3, 3]
+    with read(business(tmp_path, {"order": ORDER}, customers=CUSTOMERS), today=TODAY) as history:
+        bucket = history.bucket(0)
+    assert bucket.known_day.tolist() == [first[1] + 1, first[1], 2**31 - 1]
+    assert bucket.profile_known_day.tolist() == [-(2**31), 2**31 - 1, -(2**31)]
+
+
+def test_one_customer_one_event(tmp_path: Path) -> None:
+    write(tmp_path, "orders.parquet", {"customer": ["a"], "at": times("2024-01-01"), "paid": [1.0]})
+    with read(business(tmp_path, {"order": ORDER}), today=TODAY) as history:
+        assert rows(history, "order")["amount"].tolist() == [1.0]
+
+
+def test_memory_is_bounded_by_the_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MEMORY", "60MB")
+    n = 600_000
+    random = np.random.default_rng(0)
+    at = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 10**7, n), unit="s")
+    write(
+        tmp_path,
+        "orders.parquet",
+        {
+            "customer": pa.array(random.integers(0, 20_000, n)),
+            "at": pa.array(at, pa.timestamp("us")),
+            "paid": pa.array(random.random(n)),
+        },
+    )
+    with read(business(tmp_path, {"order": ORDER}), rows_per_bucket=100_000, today=TODAY) as history:
+        assert history.n_buckets == 6
+        assert history.summaries[0].rows == n

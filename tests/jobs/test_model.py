@@ -1,0 +1,120 @@
+"""The identities: one curve, cash flows and reasons that add up, a model that comes back the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lapse
+from lapse.dataset import Dataset
+from lapse.errors import GateError
+from lapse.jobs.model import Model
+from lapse.schema import SCORE_COLUMNS
+from lapse.value import cash_flows
+from tests.jobs.conftest import Place
+
+
+@pytest.fixture(scope="module", params=["shop", "gym"])
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def today(place: Place) -> Dataset:
+    return lapse.snapshots(place.history, "2024-10-31", recipe=place.model.recipe)
+
+
+def test_the_curve_goes_through_the_churn_probability(place: Place, today: Dataset) -> None:
+    estimators = place.model.estimators
+    curve = place.model.curve(today)
+    probability = estimators.defection.predict_proba(today.features)[:, 1]
+    np.testing.assert_allclose(1 - curve.survival[:, estimators.horizon_steps - 1], probability, atol=1e-6)
+    assert (np.diff(curve.survival, axis=1) <= 1e-12).all()
+    assert place.model.score(today)["churn_probability"].between(0, 1).sum() == len(today)
+
+
+def test_cash_flows_add_up_to_the_clv(place: Place, today: Dataset) -> None:
+    flows = cash_flows(place.model.curve(today), place.business.value)
+    clv = place.model.estimators.predict(today.features)["clv"].to_numpy()
+    np.testing.assert_allclose(flows.sum(axis=1), clv, rtol=1e-9)
+
+
+def test_reasons_add_up_to_the_raw_score(place: Place, today: Dataset) -> None:
+    told = place.model.explain(today, top=3)
+    total = told[["reason_1_effect", "reason_2_effect", "reason_3_effect", "other", "base"]].sum(axis=1)
+    raw = place.model.estimators.defection.raw_score(today.features)
+    np.testing.assert_allclose(total, raw, atol=1e-6)
+    words = told[["reason_1", "reason_2", "reason_3"]].to_numpy().ravel()
+    assert not any("__" in word or "nan" in word.lower() for word in words if isinstance(word, str))
+
+
+def test_bounds_enclose_and_values_are_whole(place: Place, today: Dataset) -> None:
+    predicted = place.model.estimators.predict(today.features)
+    assert predicted.notna().all().all()
+    limit = place.business.value.limit
+    assert predicted["remaining_lifetime_days"].between(0, limit).all()
+    assert (predicted["remaining_lifetime_days_lower"] <= predicted["remaining_lifetime_days_upper"]).all()
+    assert (predicted["clv_lower"] <= predicted["clv_upper"]).all()
+
+
+def test_every_known_customer_has_one_row(place: Place, today: Dataset) -> None:
+    scores = place.model.score(today)
+    assert not scores["customer_id"].duplicated().any()
+    assert len(scores) == len(today) + len(today.excluded)
+    assert set(scores.columns) == set(SCORE_COLUMNS) - {"scored_at"}
+    excluded = scores[scores["status"] == "excluded"]
+    assert excluded["exclusion_reason"].notna().all()
+    assert excluded["churn_probability"].isna().all()
+    assert scores["rung"].notna().all()
+
+
+def test_a_model_comes_back_from_its_folder_the_same(place: Place, today: Dataset, tmp_path: Path) -> None:
+    place.model.save(tmp_path)
+    again = Model.load(tmp_path)
+    pd.testing.assert_frame_equal(
+        again.estimators.predict(today.features),
+        place.model.estimators.predict(today.features),
+        check_exact=True,
+    )
+    assert str(again.evaluation) == str(place.model.evaluation)
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".txt"}
+
+
+def test_scoring_one_bucket_or_many_gives_the_same_scores(place: Place, today: Dataset) -> None:
+    with lapse.read(place.business, rows_per_bucket=2_000) as history:
+        assert history.n_buckets > 3
+        many = lapse.snapshots(history, "2024-10-31", recipe=place.model.recipe)
+        first = place.model.score(many).sort_values("customer_id", ignore_index=True)
+    second = place.model.score(today).sort_values("customer_id", ignore_index=True)
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_another_question_is_refused_part_by_part(place: Place) -> None:
+    other = place.business.model_copy(
+        update={
+            "currency": "CHF",
+            "churn": place.business.churn.model_copy(update={"grace": place.business.churn.grace + 1}),
+        }
+    )
+    with pytest.raises(GateError) as caught:
+        place.model.asked_by(other, name="m", version="1")
+    assert [problem.what for problem in caught.value.problems] == ["currency", "churn"]
+    assert caught.value.exit_code == 4
+
+
+def test_a_frame_of_other_columns_is_refused(place: Place, today: Dataset) -> None:
+    wrong = replace(today, features=today.features.iloc[:, 1:].assign(invented=1.0))
+    with pytest.raises(GateError, match="invented"):
+        place.model.score(wrong)
+
+
+def test_nobody_at_risk_gives_a_table_of_excluded(place: Place, today: Dataset) -> None:
+    nobody = today.take(np.array([], np.int64))
+    scores = place.model.score(nobody)
+    assert (scores["status"] == "excluded").all()
+    assert len(scores) == len(today.excluded)

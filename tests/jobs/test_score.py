@@ -1,0 +1,106 @@
+"""The nightly job: the same bytes twice, and the old partition or the new one whenever it is killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from lapse.errors import DataError
+from lapse.jobs.score import score
+from lapse.jobs.tracking import fetch
+from lapse.schema import SCORE_COLUMNS
+from tests.jobs.conftest import Place
+
+AS_OF = "2024-10-31"
+
+
+def columns_but_scored_at(file: Path) -> pd.DataFrame:
+    return pq.read_table(file, partitioning=None).drop_columns(["scored_at"]).to_pandas()
+
+
+def test_scoring_twice_gives_the_same_bytes(shop: Place, tmp_path: Path) -> None:
+    model = fetch(shop.business, "champion")
+    files = [score(shop.history, model, AS_OF, tmp_path / name) for name in ("a", "b")]
+    tables = [pq.read_table(file, partitioning=None).drop_columns(["scored_at"]) for file in files]
+    for table, file in zip(tables, files, strict=True):
+        pq.write_table(table.replace_schema_metadata(None), file.with_name("compared.parquet"))
+    first, second = (file.with_name("compared.parquet").read_bytes() for file in files)
+    assert first == second
+
+
+def test_the_table_has_the_columns_of_the_brief_and_reads_as_partitions(shop: Place, tmp_path: Path) -> None:
+    model = fetch(shop.business, "champion")
+    for as_of in (AS_OF, "2024-11-30"):
+        score(shop.history, model, as_of, tmp_path)
+    whole = pd.read_parquet(tmp_path)
+    assert set(whole.columns) == set(SCORE_COLUMNS)
+    assert sorted(whole["as_of"].astype(str).unique()) == [AS_OF, "2024-11-30"]
+    files = f"read_parquet('{tmp_path}/*/*.parquet', hive_partitioning=true)"
+    counted = duckdb.sql(f"select as_of::varchar, count(*) from {files} group by 1").fetchall()
+    assert dict(counted) == whole.groupby(whole["as_of"].astype(str)).size().to_dict()
+    assert whole["model_version"].unique().tolist() == [model.version]
+
+
+@pytest.mark.parametrize("as_of", ["2019-01-01", "2031-01-01", "yesterday"])
+def test_a_date_outside_the_data_writes_nothing(shop: Place, tmp_path: Path, as_of: str) -> None:
+    with pytest.raises(DataError, match="as_of"):
+        score(shop.history, fetch(shop.business, "champion"), as_of, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: Place, tmp_path: Path) -> None:
+    model = fetch(shop.business, "champion")
+    old = score(shop.history, model, AS_OF, tmp_path)
+    expected = columns_but_scored_at(old)
+    # every run replaces a partition that is recognisably old
+    marked = pq.read_table(old, partitioning=None)
+    script = (
+        "import sys, lapse; from pathlib import Path\n"
+        "from lapse.jobs.score import score; from lapse.jobs.tracking import fetch\n"
+        "b = lapse.load(sys.argv[1]); m = fetch(b, 'champion'); h = lapse.read(b, rows_per_bucket=1500)\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "score(h, m, sys.argv[2], Path(sys.argv[3])); print('done', flush=True)"
+    )
+    rng = np.random.default_rng(0)
+    killed = 0
+    duration = 1.5
+    for run in range(20):
+        pq.write_table(marked.replace_schema_metadata({"mark": str(run)}), old)
+        before = old.read_bytes()
+        with subprocess.Popen(
+            [sys.executable, "-c", script, str(shop.config), AS_OF, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as job:
+            assert job.stdin is not None
+            assert job.stdout is not None
+            assert job.stdout.readline() == "ready\n"
+            start = time.monotonic()
+            job.stdin.write("go\n")
+            job.stdin.flush()
+            time.sleep(rng.uniform(0, duration))
+            job.send_signal(signal.SIGKILL)
+            if "done" in job.stdout.read():
+                duration = max(0.05, min(duration, time.monotonic() - start))
+        killed += job.returncode == -signal.SIGKILL
+        visible = [file for file in old.parent.iterdir() if not file.name.startswith(".")]
+        assert visible == [old]
+        if old.read_bytes() != before:
+            pd.testing.assert_frame_equal(
+                columns_but_scored_at(old).sort_values("customer_id", ignore_index=True),
+                expected.sort_values("customer_id", ignore_index=True),
+            )
+    assert killed >= 5
+    score(shop.history, model, AS_OF, tmp_path)
+    assert [file.name for file in old.parent.iterdir()] == ["scores.parquet"]
+    pd.testing.assert_frame_equal(columns_but_scored_at(old), expected)

@@ -1,0 +1,105 @@
+"""What training keeps: a run with everything in it, a served model, aliases; and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+import lapse
+from lapse.errors import DataError, GateError
+from lapse.jobs.estimators import PREDICTED
+from lapse.jobs.tracking import fetch
+from tests.jobs.conftest import Place
+
+
+def test_the_run_holds_parameters_metrics_tables_pictures_and_config(shop: Place) -> None:
+    mlflow.set_tracking_uri(shop.business.tracking.uri)
+    client = mlflow.MlflowClient()
+    run = client.get_run(shop.registered.run_id)
+    assert run.data.params["data_fingerprint"] == shop.history.fingerprint
+    assert run.data.params["config_hash"] == shop.business.config_hash
+    assert run.data.metrics["log_loss"] == pytest.approx(shop.model.evaluation.value("log_loss"))
+    assert {"auc", "integrated_brier", "total_bias"} <= run.data.metrics.keys()
+    kept = {
+        file.path
+        for name in ("", "tables", "pictures", "config")
+        for file in client.list_artifacts(run.info.run_id, name)
+    }
+    assert {"evaluation.txt", "config/shop.yaml", "tables/probabilities.csv", "pictures/reasons.png"} <= kept
+
+
+def test_the_first_version_is_champion_and_the_next_only_challenger(shop: Place) -> None:
+    assert shop.registered.aliases == ("challenger", "champion")
+    assert fetch(shop.business, "champion").version == shop.registered.version == "1"
+
+
+def test_mlflow_serves_the_same_numbers_without_a_pickle(shop: Place) -> None:
+    mlflow.set_tracking_uri(shop.business.tracking.uri)
+    served = mlflow.pyfunc.load_model(f"models:/{shop.registered.name}@champion")
+    today = lapse.snapshots(shop.history, "2024-10-31", recipe=shop.model.recipe)
+    text = {
+        name: "str" for name, kind in today.features.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
+    }
+    found = served.predict(today.features.astype(text))
+    assert list(found.columns) == list(PREDICTED)
+    expected = shop.model.estimators.predict(today.features)
+    np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), rtol=1e-9)
+    folder = mlflow.artifacts.download_artifacts(f"models:/{shop.registered.name}@champion")
+    from pathlib import Path
+
+    assert not [file for file in Path(folder).rglob("*") if file.suffix in {".pkl", ".pickle", ".joblib"}]
+
+
+def test_an_unknown_model_says_which_there_are(shop: Place) -> None:
+    with pytest.raises(DataError, match="versions 1"):
+        fetch(shop.business, "tomorrow")
+    with pytest.raises(DataError, match="versions 1"):
+        fetch(shop.business, "7")
+
+
+def test_evaluation_stands_beside_its_yardsticks(shop: Place, gym: Place) -> None:
+    methods = set(shop.model.evaluation.probabilities["method"])
+    assert {"lapse", "base rate", "recency alone", "RFM logistic", "default LightGBM", "BG/NBD"} <= methods
+    assert "BG/NBD" in gym.model.evaluation.absent
+    text = str(shop.model.evaluation)
+    assert "log loss" in text
+    assert "2024-" in text
+
+
+def test_models_that_judge_never_saw_an_outcome_that_was_open(shop: Place) -> None:
+    data = lapse.snapshots(shop.history)
+    assert data.calendar is not None
+    part = data.fit_part()
+    horizon, first_test = shop.business.snapshots.horizon, data.calendar.test[0]
+    assert part.cut == first_test
+    assert (part.day + horizon <= first_test).all()
+    assert (part.day + part.labels.duration_days <= first_test).all()
+
+
+def test_overlapping_label_windows_are_refused(shop: Place) -> None:
+    data = lapse.snapshots(shop.history)
+    assert data.calendar is not None
+    overlapping = replace(data.calendar, fit=data.calendar.labelled[: -len(data.calendar.test)])
+    with pytest.raises(GateError, match="label windows that close by"):
+        lapse.train(replace(data, calendar=overlapping))
+
+
+def test_a_column_made_from_the_outcome_is_refused(shop: Place) -> None:
+    data = lapse.snapshots(shop.history)
+    leaked = data.features.assign(status=data.labels.lapsed.astype(np.float32))
+    with pytest.raises(GateError, match="status"):
+        lapse.train(replace(data, features=leaked))
+
+
+def test_training_twice_gives_the_same_model(shop: Place) -> None:
+    data = lapse.snapshots(shop.history)
+    again = lapse.train(data)
+    pd.testing.assert_frame_equal(
+        again.estimators.predict(data.features.head(200)),
+        shop.model.estimators.predict(data.features.head(200)),
+        check_exact=True,
+    )

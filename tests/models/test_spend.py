@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from lapse.errors import DataError, GateError
+from lapse.models.spend import Spend
+
+STEP = 30
+
+
+def shop(n: int, seed: int = 0, n_steps: int = 6) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return features, zero-heavy long-tailed spend with later steps unseen for some, and its expectation."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(n, 3))
+    expected = np.exp(3 + 0.8 * values[:, :1]) * 0.95 ** np.arange(n_steps)
+    spend = (rng.random((n, n_steps)) < 0.6) * rng.lognormal(np.log(expected / 0.6) - 0.32, 0.8)
+    spend[np.arange(n_steps) >= rng.integers(1, n_steps + 1, n)[:, None]] = np.nan
+    return pd.DataFrame(values, columns=["a", "b", "c"]), spend, expected
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[Spend, pd.DataFrame]:
+    X, spend, _ = shop(15_000)
+    return Spend(STEP, num_threads=1).fit(X, spend), X
+
+
+def test_total_is_within_three_per_cent_and_follows_the_features(
+    fitted: tuple[Spend, pd.DataFrame],
+) -> None:
+    model, _ = fitted
+    X, _, expected = shop(10_000, seed=5)
+    predicted = model.predict(X)
+    assert model.objective_ == "poisson"
+    assert predicted.sum() / expected.sum() == pytest.approx(1.0, abs=0.03)
+    np.testing.assert_allclose(predicted.sum(axis=0) / expected.sum(axis=0), 1.0, atol=0.05)
+    assert np.corrcoef(predicted.sum(axis=1), expected.sum(axis=1))[0, 1] > 0.97
+
+
+def test_later_steps_get_the_mean_of_the_last_year() -> None:
+    rng = np.random.default_rng(0)
+    n = 400
+    yearly = np.zeros((n, 24))
+    yearly[:, [5, 17]] = 120.0
+    X = pd.DataFrame({"a": rng.normal(size=n)})
+    settings = {"extra_trees": False, "feature_fraction": 1.0, "learning_rate": 0.2, "num_threads": 1}
+    model = Spend(STEP, min_child_samples=50, **settings).fit(X, yearly)
+    predicted = model.predict(X, 30)
+    assert model.n_steps_observed_ == 24
+    last_year = predicted[:, 12:24].mean(axis=1)
+    np.testing.assert_allclose(predicted[:, 24:], np.repeat(last_year[:, None], 6, axis=1))
+    assert predicted[:, 24:].mean() == pytest.approx(10.0, rel=0.05)
+
+
+def test_unit_of_money_changes_nothing() -> None:
+    X, spend, _ = shop(5_000)
+    cents = Spend(STEP, n_estimators=50, num_threads=1).fit(X, 100 * spend)
+    euros = Spend(STEP, n_estimators=50, num_threads=1).fit(X, spend)
+    np.testing.assert_allclose(cents.predict(X), 100 * euros.predict(X), rtol=1e-3)
+
+
+def test_refunds_beyond_purchases_take_least_squares() -> None:
+    X, spend, expected = shop(15_000)
+    spend[::50] -= 1.5 * expected[::50]
+    model = Spend(STEP, num_threads=1).fit(X, spend)
+    assert model.objective_ == "regression"
+    seen = ~np.isnan(spend)
+    assert model.predict(X)[seen].sum() == pytest.approx(np.nansum(spend), rel=0.03)
+
+
+def test_nothing_spent_is_predicted_as_nothing(tmp_path: Path) -> None:
+    X, spend, _ = shop(100)
+    model = Spend(STEP, num_threads=1).fit(X, np.where(np.isnan(spend), np.nan, 0.0))
+    assert model.objective_ == "zero"
+    assert not model.predict(X, 9).any()
+    model.to_folder(tmp_path)
+    assert not Spend.from_folder(tmp_path).predict(X, 9).any()
+
+
+def test_thin_last_steps_do_not_count_as_observed() -> None:
+    X, spend, _ = shop(600)
+    spend[40:, 4:] = np.nan
+    assert Spend(STEP, n_estimators=5, num_threads=1).fit(X, spend).n_steps_observed_ == 4
+    assert Spend(STEP, n_estimators=5, num_threads=1).fit(X[:30], spend[:30, :2]).n_steps_observed_ == 2
+
+
+def test_rows_are_bounded() -> None:
+    X, spend, expected = shop(15_000)
+    model = Spend(STEP, max_rows=8_000, num_threads=1).fit(X, spend)
+    assert model.n_rows_ <= 8_000
+    assert model.predict(X).sum() / expected.sum() == pytest.approx(1.0, abs=0.06)
+
+
+def test_folder_predicts_the_same(fitted: tuple[Spend, pd.DataFrame], tmp_path: Path) -> None:
+    model, X = fitted
+    model.to_folder(tmp_path)
+    again = Spend.from_folder(tmp_path)
+    np.testing.assert_array_equal(again.predict(X, 20), model.predict(X, 20))
+    assert again.get_params() == model.get_params()
+
+
+def test_scikit_learn_conventions(fitted: tuple[Spend, pd.DataFrame]) -> None:
+    model, X = fitted
+    assert list(model.feature_names_in_) == list(X.columns)
+    with pytest.raises(NotFittedError):
+        clone(model).predict(X)
+    with pytest.raises(GateError, match="unexpected: d"):
+        model.predict(X.assign(d=1.0))
+
+
+@pytest.mark.parametrize(
+    ("spend", "message"),
+    [
+        (np.zeros(3), r"shape \(3, n_steps\)"),
+        (np.zeros((2, 4)), r"shape \(2, 4\)"),
+        (np.full((3, 2), np.inf), "infinite"),
+        (np.full((3, 2), np.nan), "some step wholly seen"),
+    ],
+)
+def test_wrong_spend_is_refused(spend: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Spend(STEP).fit(pd.DataFrame({"a": [1.0, 2.0, 3.0]}), spend)
