@@ -10,19 +10,27 @@ import pyarrow as pa
 
 from lapse.features import Recipe, parse
 from lapse.schema import NEVER, Bucket, Events, Snapshots
+from tests.features.histories import LAST
+
+FEW = (21, 200)
+WINDOWS = {
+    "gym": {"term": FEW, "visit": FEW, "complaint": FEW},
+    "shop": {"order": (7, 21, 60, 200), "coupon": FEW},
+}
+"""The windows that each kind should get: all for orders, every second one for the rest."""
 
 # Over "seen": one row per snapshot and visible event (columns null where there is none), grouped by snapshot.
 PLAIN: dict[str, str] = {
-    "count": "count(pos) FILTER (day > t - {w})",
-    "days": "count(DISTINCT day) FILTER (day > t - {w})",
-    "sum": "coalesce(sum(amount) FILTER (day > t - {w}), 0)",
+    "count": "{scale} * count(pos) FILTER (day > t - {w})",
+    "days": "{scale} * count(DISTINCT day) FILTER (day > t - {w})",
+    "sum": "{scale} * coalesce(sum(amount) FILTER (day > t - {w}), 0)",
     "mean": "avg(amount) FILTER (day > t - {w})",
     "max": "max(amount) FILTER (day > t - {w})",
     "last_amount": "last(amount ORDER BY pos) FILTER (pos IS NOT NULL)",
     "days_since_last": "t - max(day)",
-    "trend": """(count(pos) FILTER (day > t - {w}) / least({w}, any_value(observed)))
+    "trend": """(count(pos) FILTER (day > t - {w}) / least({w}, greatest(t - {begin} + 1, 1)))
                 / (nullif(count(pos) FILTER (day > t - {larger}), 0)
-                   / least({larger}, any_value(observed)))""",
+                   / least({larger}, greatest(t - {begin} + 1, 1)))""",
     "open": "count(pos) FILTER (end_seen IS NULL OR end_seen > t)",
     "open_days": "t - min(day) FILTER (end_seen IS NULL OR end_seen > t)",
     "days_to_end": "CASE WHEN count(pos) = count(end_seen) THEN max(end_seen) - t END",
@@ -30,17 +38,43 @@ PLAIN: dict[str, str] = {
     "term_days": "last(end_seen - day ORDER BY pos) FILTER (pos IS NOT NULL)",
 }
 
-# Over "gaps": one row per snapshot and distinct visible day, newest first, with the next newer day.
+BEGIN = f"(SELECT min(day) FROM raw_{{kind}} WHERE day <= {LAST} AND known_day <= {LAST})"
+SCALE = f"({{w}} / least({{w}}, greatest(t - {BEGIN} + 1, 1)))"
+
+# Over "gaps": one row per snapshot and distinct visible day, newest first, with the next newer day. The
+# row of the newest day has no newer one; its time up to as_of is the open gap.
+RECENT = "pow(0.5, (t - newer) / (3.0 * {grace}))"
 CADENCE: dict[str, str] = {
     "gap_mean": "avg(newer - day)",
     "gap_sd": "stddev_samp(newer - day)",
     "gap_max": "max(newer - day)",
+    "gap_median": "median(newer - day)",
+    "gap_q90": "quantile_cont(newer - day, 0.9)",
+    "gap_recent": f"sum((newer - day) * {RECENT}) / sum(CASE WHEN newer IS NOT NULL THEN {RECENT} END)",
+    "last_gap": "max(newer - day) FILTER (place = 2)",
     "since_vs_gap": "(t - max(day)) / avg(newer - day)",
-    "days_since_second_last": "t - max(day) FILTER (place = 2)",
-    "days_since_third_last": "t - max(day) FILTER (place = 3)",
-    "rate": """coalesce(sum(pow(0.5, (t - day) / {w}.0)), 0)
-               / ((1 - pow(0.5, greatest(any_value(observed), 1) / {w}.0)) / (1 - pow(0.5, 1 / {w}.0)))""",
-    "long_gaps": "count(*) FILTER (newer - day > {grace} AND newer > t - {w})",
+    "since_vs_max": "(t - max(day)) / max(newer - day)",
+    "since_vs_median": "(t - max(day)) / median(newer - day)",
+    "since_vs_q90": "(t - max(day)) / quantile_cont(newer - day, 0.9)",
+    "since_vs_recent": f"""(t - max(day)) * sum(CASE WHEN newer IS NOT NULL THEN {RECENT} END)
+                           / sum((newer - day) * {RECENT})""",
+    "longer_gaps": """CASE WHEN count(newer) > 0
+                      THEN (count(*) FILTER (newer - day > since) + 0.5) / (count(newer) + 1) END""",
+    "quiet": "sum(greatest(coalesce(newer, t + 1) - day - {w}, 0)) / sum(coalesce(newer, t + 1) - day)",
+    "quiet_recent": f"""sum(greatest(coalesce(newer, t + 1) - day - {{w}}, 0) * coalesce({RECENT}, 1))
+                        / sum((coalesce(newer, t + 1) - day) * coalesce({RECENT}, 1))""",
+    "silence": """CASE WHEN count(newer) > 0
+                  THEN (count(*) FILTER (newer - day > since + {w}) + 2 * exp(-{w} / avg(newer - day)))
+                       / (count(*) FILTER (newer - day > since) + 2) END""",
+}
+
+# Over "gaps" too, by half-life; the days observed are weighted alike.
+ACTIVE = "coalesce(sum(pow(0.5, (t - day) / {w}.0)), 0)"
+OBSERVED = "((1 - pow(0.5, any_value(observed) / {w}.0)) / (1 - pow(0.5, 1 / {w}.0)))"
+PACE: dict[str, str] = {
+    "rate": f"coalesce({ACTIVE} / nullif({OBSERVED}, 0), 0)",
+    "silence_chance": f"""pow(({OBSERVED} + 0.5 * {{grace}}) / ({OBSERVED} + 0.5 * {{grace}} + {{horizon}}),
+                             {ACTIVE} + 0.5)""",
 }
 
 
@@ -76,7 +110,8 @@ def _load(db: duckdb.DuckDBPyConnection, bucket: Bucket, snapshots: Snapshots) -
         db.execute(f"""
             CREATE TABLE gaps_{kind} AS
             SELECT n, t, observed, day, lead(day) OVER (PARTITION BY n ORDER BY day) AS newer,
-                   row_number() OVER (PARTITION BY n ORDER BY day DESC) AS place
+                   row_number() OVER (PARTITION BY n ORDER BY day DESC) AS place,
+                   t - max(day) OVER (PARTITION BY n) AS since
             FROM (SELECT DISTINCT n, t, observed, day FROM seen_{kind})""")
     profile = {"c": np.arange(len(bucket)), "profile_known_day": bucket.profile_known_day}
     db.register(
@@ -100,16 +135,21 @@ def _query(recipe: Recipe, name: str) -> str:
         turn = "2 * pi() * (dayofyear(d) - 1) / dayofyear(make_date(year(d), 12, 31))"
         function = feature.stat.removeprefix("year_")
         return f"SELECT {function}({turn}) FROM (SELECT n, DATE '1970-01-01' + t AS d FROM asked) ORDER BY n"
-    windows = recipe.business.features.windows
+    windows = WINDOWS[recipe.business.business][feature.event]
     larger = min((w for w in windows if feature.window and w > feature.window), default=0)
-    grace = recipe.business.churn.grace
     if feature.stat in PLAIN:
-        expression, table = PLAIN[feature.stat], "seen"
-    elif feature.stat in CADENCE:
-        expression, table = CADENCE[feature.stat], "gaps"
+        expression, table = PLAIN[feature.stat].replace("{scale}", SCALE).replace("{begin}", BEGIN), "seen"
+    elif feature.stat in CADENCE or feature.stat in PACE:
+        expression, table = {**CADENCE, **PACE}[feature.stat], "gaps"
     else:
         return _special(recipe, feature.event, feature.stat, feature.window)
-    expression = expression.format(w=feature.window, larger=larger, grace=grace)
+    expression = expression.format(
+        w=feature.window,
+        larger=larger,
+        grace=recipe.business.churn.grace,
+        horizon=recipe.business.snapshots.horizon,
+        kind=feature.event,
+    )
     return f"SELECT {expression} FROM {table}_{feature.event} GROUP BY n, t ORDER BY n"
 
 

@@ -61,8 +61,8 @@ def test_slugs_that_collide_get_a_number_and_keep_their_value() -> None:
     recipe = fit_recipe(business("shop"), [whole], LONG_AFTER)
     assert rooms_of(recipe) == [("room_pool", "Pool"), ("room_p_o_o_l", "P-o-o-l"), ("room_pool_2", "Pöol")]
     frame = compute(recipe, whole, snapshots([(0, FIRST)]))
-    assert frame["order__share_room_pool__200d"].to_pylist() == pytest.approx([0.4])
-    assert frame["order__share_room_pool_2__200d"].to_pylist() == pytest.approx([0.2])
+    assert frame["order__spend_share_room_pool__200d"].to_pylist() == pytest.approx([0.4])
+    assert frame["order__spend_share_room_pool_2__200d"].to_pylist() == pytest.approx([0.2])
 
 
 def test_season_is_given_only_where_training_spans_more_than_a_year() -> None:
@@ -158,7 +158,7 @@ def test_a_recipe_for_other_columns_is_refused_by_name() -> None:
     recipe = fit_recipe(business("shop"), [shop(orders(["a"]))], LONG_AFTER)
     with pytest.raises(ConfigError) as error:
         Recipe.from_json(business("gym"), recipe.to_json())
-    assert any("order__share_room_a__200d" in problem.what for problem in error.value.problems)
+    assert any("order__spend_share_room_a__200d" in problem.what for problem in error.value.problems)
 
 
 def test_a_recipe_may_ask_for_fewer_features() -> None:
@@ -176,5 +176,23 @@ def test_windows_of_one_length_give_no_trend() -> None:
     whole = shop(orders(["a"]))
     recipe = fit_recipe(Business.model_validate(raw), [whole], LONG_AFTER)
     assert not [name for name in recipe.names if "trend" in name]
-    assert compute(recipe, whole, snapshots([(0, FIRST)]))["order__count__30d"].to_pylist() == [1.0]
+    assert compute(recipe, whole, snapshots([(0, FIRST + 29)]))["order__count__30d"].to_pylist() == [1.0]
     assert np.isnan(compute(recipe, whole, snapshots([(0, FIRST - 1)]))["order__mean__30d"]).all()
+
+
+def test_windows_that_reach_behind_the_data_are_scaled_up_to_their_length() -> None:
+    whole = shop(orders(["a", "b"]))
+    recipe = fit_recipe(business("shop"), [whole], LONG_AFTER)
+    assert recipe.first_days == {"order": FIRST, "coupon": FIRST}
+    asked = snapshots([(0, FIRST), (0, FIRST + 3), (0, FIRST + 6)])
+    frame = compute(recipe, whole, asked)
+    assert frame["order__count__7d"].to_pylist() == [14.0, 3.5, 2.0]
+    assert frame["order__sum__7d"].to_pylist() == [14.0, 3.5, 2.0]
+    assert frame["order__mean__200d"].to_pylist() == [1.0, 1.0, 1.0]
+    assert frame["order__trend__7d"].to_pylist() == [1.0, 1.0, 1.0]
+
+
+def test_the_first_day_is_that_of_each_kind_among_what_was_known() -> None:
+    late = shop(orders(["a"], known_day=LONG_AFTER + 1))
+    assert fit_recipe(business("shop"), [late], LONG_AFTER).first_days == {"coupon": FIRST}
+    assert fit_recipe(business("shop"), [late, shop(orders(["a"]))], LONG_AFTER).first_days["order"] == FIRST

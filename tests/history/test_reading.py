@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lapse.errors import DataError, Problem
 from lapse.history import History, read, reading, store
 from lapse.schema import Bucket, to_day
-from tests.history.making import ORDER, TODAY, business, orders, rows, times, write
+from tests.history.making import ORDER, TERM, TODAY, business, orders, rows, times, write
 
 FEATURES = {**ORDER, "features": ["plan", "items"]}
 CUSTOMERS = {"path": "customers.parquet", "columns": {"customer_id": "customer"}, "features": ["region"]}
@@ -153,6 +153,30 @@ def test_copies_are_kept_in_every_bucket(tmp_path: Path) -> None:
     write(tmp_path, "orders.parquet", table)
     with read(shop, today=TODAY) as history:
         assert history.fingerprint != twice
+
+
+def test_an_end_that_nobody_knew_does_not_decide_which_of_two_contracts_is_the_later(tmp_path: Path) -> None:
+    contract = {**TERM, "features": ["plan"]}
+    seen = []
+    for ends in (("2024-03-01", "2024-04-01"), ("2024-04-01", "2024-03-01")):
+        write(
+            tmp_path,
+            "terms.parquet",
+            {
+                "member": ["a", "a"],
+                "starts": times("2024-01-01", "2024-01-01"),
+                "ends": times(*ends),
+                "price": [30.0, 20.0],
+                "plan": ["x", "y"],
+            },
+        )
+        shop = business(
+            tmp_path, {"term": contract}, churn={"event": "term", "grace": "30d", "end_known": "at_end"}
+        )
+        with read(shop, today=TODAY) as history:
+            events = history.bucket(0).events["term"]
+            seen.append((events.amount.tolist(), events.attributes["plan"].to_pylist()))
+    assert seen[0] == seen[1] == ([20.0, 30.0], ["y", "x"])
 
 
 def test_the_fingerprint_sees_every_value(tmp_path: Path) -> None:

@@ -58,15 +58,17 @@ def test_a_date_outside_the_data_writes_nothing(shop: Place, tmp_path: Path, as_
 
 
 def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: Place, tmp_path: Path) -> None:
-    model = fetch(shop.business, "champion")
-    old = score(shop.history, model, AS_OF, tmp_path)
+    shop.model.save(tmp_path / "model")
+    model, scores = shop.model.asked_by(shop.business, name="m", version="1"), tmp_path / "scores"
+    old = score(shop.history, model, AS_OF, scores)
     expected = columns_but_scored_at(old)
     # every run replaces a partition that is recognisably old
     marked = pq.read_table(old, partitioning=None)
     script = (
         "import sys, lapse; from pathlib import Path\n"
-        "from lapse.jobs.score import score; from lapse.jobs.tracking import fetch\n"
-        "b = lapse.load(sys.argv[1]); m = fetch(b, 'champion'); h = lapse.read(b, rows_per_bucket=1500)\n"
+        "from lapse.jobs.score import score; from lapse.jobs.model import Model\n"
+        "b = lapse.load(sys.argv[1]); h = lapse.read(b, rows_per_bucket=1500)\n"
+        "m = Model.load(Path(sys.argv[4])).asked_by(b, name='m', version='1')\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "score(h, m, sys.argv[2], Path(sys.argv[3])); print('done', flush=True)"
     )
@@ -77,7 +79,7 @@ def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: P
         pq.write_table(marked.replace_schema_metadata({"mark": str(run)}), old)
         before = old.read_bytes()
         with subprocess.Popen(
-            [sys.executable, "-c", script, str(shop.config), AS_OF, str(tmp_path)],
+            [sys.executable, "-c", script, str(shop.config), AS_OF, str(scores), str(tmp_path / "model")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -101,6 +103,6 @@ def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: P
                 expected.sort_values("customer_id", ignore_index=True),
             )
     assert killed >= 5
-    score(shop.history, model, AS_OF, tmp_path)
+    score(shop.history, model, AS_OF, scores)
     assert [file.name for file in old.parent.iterdir()] == ["scores.parquet"]
     pd.testing.assert_frame_equal(columns_but_scored_at(old), expected)

@@ -22,8 +22,8 @@ def test_the_run_holds_parameters_metrics_tables_pictures_and_config(shop: Place
     run = client.get_run(shop.registered.run_id)
     assert run.data.params["data_fingerprint"] == shop.history.fingerprint
     assert run.data.params["config_hash"] == shop.business.config_hash
-    assert run.data.metrics["log_loss"] == pytest.approx(shop.model.evaluation.value("log_loss"))
-    assert {"auc", "integrated_brier", "total_bias"} <= run.data.metrics.keys()
+    assert run.data.metrics["log_loss"] == pytest.approx(shop.model.evaluation.metrics()["log_loss"])
+    assert {"auc", "integrated_brier", "spend_total_bias", "clv_total_bias"} <= run.data.metrics.keys()
     kept = {
         file.path
         for name in ("", "tables", "pictures", "config")

@@ -71,24 +71,20 @@ def test_the_oracle_is_calibrated(seed: int, horizon: int) -> None:
     assert_calibrated(truth.probability(DATES, horizon), truth.outcomes(DATES, horizon))
 
 
-def test_the_oracle_is_calibrated_just_after_an_order(shop: Synthetic) -> None:
+def test_the_oracle_is_calibrated_just_after_an_order() -> None:
     """An order of the last days may still be found late: the oracle must weigh both."""
-    dates = [when.date() for when in pd.date_range("2022-06-01", "2024-10-01", freq="7D")]
+    shop = make_shop(30_000, seed=9)
+    dates = [when.date() for when in pd.date_range("2022-06-01", "2024-10-01", freq="14D")]
     found, outcomes = shop.truth.probability(dates, 60), shop.truth.outcomes(dates, 60)
-    orders = shop.tables["orders"].sort_values("ordered_at")
-    last = pd.merge_asof(
-        found.assign(end=found["as_of"].astype("datetime64[us]") + pd.Timedelta("1D"), row=range(len(found)))
-        .sort_values("end"),
-        orders,
-        left_on="end",
-        right_on="ordered_at",
-        left_by="customer_id",
-        right_by="customer_no",
-        allow_exact_matches=False,
-    ).sort_values("row")  # fmt: skip
-    fresh = ((last["end"] - last["ordered_at"]).dt.days < 3).to_numpy()
-    assert fresh.sum() > 5_000
-    assert_calibrated(found[fresh], outcomes[fresh], bins=4)
+    orders = shop.tables["orders"].assign(day=lambda frame: frame["ordered_at"].dt.normalize())
+    recent = {
+        (customer, day + pd.Timedelta(days=lag))
+        for customer, day in zip(orders["customer_no"], orders["day"], strict=True)
+        for lag in range(3)
+    }
+    fresh = np.array([key in recent for key in zip(found["customer_id"], found["as_of"], strict=True)])
+    assert fresh.sum() > 20_000
+    assert_calibrated(found[fresh], outcomes[fresh], bins=1)
 
 
 def test_the_oracle_uses_nothing_that_is_known_later(shop: Synthetic) -> None:

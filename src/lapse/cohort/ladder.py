@@ -4,9 +4,9 @@ In: a bucket and snapshots. Out: a rung for each. ``prospect`` is known and has 
 no term); ``customer`` has them on one day; ``client`` came back, on two days or more; ``supporter`` is a
 client for a year or longer with a relationship of breadth: two kinds of contact (complaints are none) or two
 categories; ``advocate`` has an event of the kind ``referral``; ``partner`` has one of the kind
-``integration`` that has not ended. The highest that holds counts; referral and integration count for customers only. Rows
-with a negative amount are returns, and no order. A rung is what the relationship has come to: whether the
-customer is still at risk is the status's to say.
+``integration`` that has not ended. The highest that holds counts; referral and integration count for
+customers only. Rows with a negative amount are returns, and no order. A rung is what the relationship has
+come to: whether the customer is still at risk is the status's to say.
 """
 
 from __future__ import annotations

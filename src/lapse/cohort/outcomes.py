@@ -31,7 +31,8 @@ class Outcomes:
     duration_days : int32, shape (n,)
         Days from ``t`` to the lapse or the cut, whichever comes first; at least 1.
     spend : float64, shape (n, n_steps)
-        Revenue in ``(t + k step, t + (k + 1) step]``; NaN where the step does not close by the cut.
+        Revenue in ``(t + k step, t + (k + 1) step]``, up to the lapse: who comes back begins a new
+        relationship. NaN where the step does not close by the cut.
     """
 
     lapsed: Bool
@@ -90,18 +91,21 @@ def outcomes_of(business: Business, bucket: Bucket, snapshots: Snapshots, cut: i
         lapsed=label_lapse <= label_end,
         event=cause,
         duration_days=(np.minimum(lapse, cut) - snapshots.day).astype(np.int32),
-        spend=_spend(business, bucket, snapshots, cut, n_steps),
+        spend=_spend(business, bucket, snapshots, np.minimum(lapse, cut).astype(np.int32), cut, n_steps),
     )
 
 
-def _spend(business: Business, bucket: Bucket, snapshots: Snapshots, cut: int, n_steps: int) -> Float64:
+def _spend(
+    business: Business, bucket: Bucket, snapshots: Snapshots, last: Int32, cut: int, n_steps: int
+) -> Float64:
+    """Return the revenue by step up to each snapshot's last day, from what is known at the cut."""
     step = business.step_days
     spend = np.zeros((len(snapshots), n_steps))
     for kind in business.revenue_events:
         events = bucket.events[kind]
         _add_spend(
             events.offsets, events.day, events.known_day, events.amount,
-            snapshots.customer, snapshots.day, step, cut, spend,
+            snapshots.customer, snapshots.day, last, step, cut, spend,
         )  # fmt: skip
     closes = snapshots.day[:, None] + step * np.arange(1, n_steps + 1)[None, :]
     spend[closes > cut] = np.nan
@@ -109,12 +113,12 @@ def _spend(business: Business, bucket: Bucket, snapshots: Snapshots, cut: int, n
 
 
 @njit(cache=True, nogil=True)
-def _add_spend(offsets, day, known_day, amount, customer, as_of, step, cut, spend):  # type: ignore[no-untyped-def]
+def _add_spend(offsets, day, known_day, amount, customer, as_of, last, step, cut, spend):  # type: ignore[no-untyped-def]
     n_steps = spend.shape[1]
     for row in range(len(as_of)):
         for i in range(offsets[customer[row] + 1] - 1, offsets[customer[row]] - 1, -1):
             if day[i] <= as_of[row]:
                 break
             k = (day[i] - as_of[row] - 1) // step
-            if k < n_steps and day[i] <= cut and known_day[i] <= cut:
+            if k < n_steps and day[i] <= last[row] and known_day[i] <= cut:
                 spend[row, k] += amount[i]

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from lapse.features import cadence, categories, custom, latest, terms, windows
+from lapse.features import cadence, categories, custom, latest, pace, terms, windows
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse
-from lapse.features.recipe import Recipe
+from lapse.features.recipe import Recipe, every_second, windows_of
 from lapse.features.visibility import latest_days, latest_positions, observed_days
 from lapse.schema import Bucket, Events, Float32, Int32, Snapshots
+
+_LONG_AGO = -(2**31)
 
 
 def compute(recipe: Recipe, bucket: Bucket, snapshots: Snapshots) -> pa.Table:
@@ -68,22 +70,26 @@ def _numbers_of(
     wanted: frozenset[Stat],
 ) -> Iterator[dict[Stat, Float32]]:
     """Yield what each kernel computes of one kind, for the kernels whose stats the recipe asks for."""
-    lengths, grace = recipe.business.features.windows, recipe.business.churn.grace
+    business = recipe.business
+    lengths, grace = windows_of(business, kind), business.churn.grace
     stats = {stat for stat, _ in wanted}
     if not stats.isdisjoint(("days_since_last", "last_amount")):
         yield _of_latest(events, snapshots)
     if not stats.isdisjoint(windows.WINDOWED):
-        yield windows.compute(events, snapshots, lengths, observed)
-    if not stats.isdisjoint((*cadence.POINTS, *cadence.WINDOWED)):
-        yield cadence.compute(events, snapshots, lengths, observed, grace)
+        first_day = recipe.first_days.get(kind, _LONG_AGO)
+        yield windows.compute(events, snapshots, lengths, first_day)
+    if not stats.isdisjoint((*cadence.POINTS, *cadence.SILENCES)):
+        yield cadence.compute(events, snapshots, grace)
+    if not stats.isdisjoint(pace.WINDOWED):
+        yield pace.compute(events, snapshots, lengths, observed, grace, business.snapshots.horizon)
     if not stats.isdisjoint(terms.OPEN):
         yield terms.compute_open(events, snapshots)
     if not stats.isdisjoint(terms.TERMS):
         yield terms.compute_terms(events, snapshots, grace)
-    for column in recipe.business.events[kind].categories:
+    for column in business.events[kind].categories:
         attribute = events.attributes[column]
         if f"distinct_{column}" in stats:
-            distinct = categories.distinct(events, snapshots, attribute, lengths)
+            distinct = categories.distinct(events, snapshots, attribute, every_second(lengths))
             yield {(f"distinct_{column}", window): values for window, values in distinct.items()}
         if chosen := [share for share in recipe.shares if (share.event, share.column) == (kind, column)]:
             found = categories.shares(events, snapshots, attribute, [s.value for s in chosen], lengths[-1])
@@ -123,7 +129,7 @@ def _of_customer(
     tenure = np.where(observed > 0, observed - 1.0, np.nan).astype(np.float32)
     yield str(Feature(CUSTOMER, "tenure_days")), pa.array(tenure)
     days = latest_days(bucket, snapshots)
-    for window in recipe.business.features.windows:
+    for window in every_second(recipe.business.features.windows):
         recent = (days > snapshots.day.astype(np.int64) - window).sum(axis=0)
         yield str(Feature(CUSTOMER, "kinds", window)), pa.array(recent.astype(np.float32))
     place = latest.profile_positions(bucket, snapshots)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
+from lapse.features.cadence import POINTS, SILENCES
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse, slug
 from lapse.features.phrases import (
     PHRASES,
@@ -27,17 +28,8 @@ from lapse.features.wording import spaced
 __all__ = ["Feature", "Stat", "group_of", "parse", "slug", "words"]
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
-    "timing": (
-        "days_since_last",
-        "days_since_second_last",
-        "days_since_third_last",
-        "gap_mean",
-        "gap_sd",
-        "gap_max",
-        "since_vs_gap",
-        "long_gaps",
-    ),
-    "volume": ("count", "days", "rate", "trend"),
+    "timing": ("days_since_last", *POINTS, *SILENCES),
+    "volume": ("count", "days", "rate", "silence_chance", "trend"),
     "spend": ("sum", "mean", "max", "last_amount"),
     "open": ("open", "open_days"),
     "contract": ("days_to_end", "renewals", "next_known", "term_days", "terms"),

@@ -221,16 +221,49 @@ def _simple(text: Callable[[Feature, float], str]) -> Callable[[Feature, Row], s
     return phrase
 
 
+def _times_since(gap: str) -> Callable[[Feature, Row], str]:
+    return _simple(lambda f, v: f"{plain(v)} times {gap} since the last {spaced(f.event)}")
+
+
+def _quiet(which: str) -> Callable[[Feature, Row], str]:
+    return lambda feature, row: (
+        _none(Feature(feature.event, feature.stat))
+        if math.isnan(row.number(feature))
+        else f"{percent(row.number(feature))} of {which} were followed by {days(feature.window or 0)} "
+        f"without a {spaced(feature.event)}"
+    )
+
+
 PHRASES: Mapping[str, Callable[[Feature, Row], str]] = {
     "days_since_last": _since,
-    "days_since_second_last": _simple(lambda f, v: f"second last {spaced(f.event)} {days(v)} ago"),
-    "days_since_third_last": _simple(lambda f, v: f"third last {spaced(f.event)} {days(v)} ago"),
     "gap_mean": _simple(lambda f, v: f"usually a {spaced(f.event)} every {days(v)}"),
     "gap_sd": _simple(lambda f, v: f"time between {plural(f.event)} varies by {days(v)}"),
     "gap_max": _simple(lambda f, v: f"longest time between {plural(f.event)}: {days(v)}"),
-    "since_vs_gap": _simple(lambda f, v: f"{plain(v)} times the usual gap since the last {spaced(f.event)}"),
-    "long_gaps": lambda f, r: (
-        f"{counted(r.number(f), 'long_gap')} between {plural(f.event)} in {days(f.window or 0)}"
+    "gap_median": _simple(lambda f, v: f"half of the gaps between {plural(f.event)} within {days(v)}"),
+    "gap_q90": _simple(lambda f, v: f"nine in ten gaps between {plural(f.event)} within {days(v)}"),
+    "gap_recent": _simple(lambda f, v: f"lately a {spaced(f.event)} every {days(v)}"),
+    "last_gap": _simple(lambda f, v: f"{days(v)} between the last two {plural(f.event)}"),
+    "since_vs_gap": _times_since("the usual gap"),
+    "since_vs_max": _times_since("the longest gap"),
+    "since_vs_median": _times_since("the median gap"),
+    "since_vs_q90": _times_since("the longest usual gap"),
+    "since_vs_recent": _times_since("the recent gap"),
+    "longer_gaps": _simple(
+        lambda f, v: f"{percent(v)} of the gaps between {plural(f.event)} were longer than this one"
+    ),
+    "quiet": _quiet("days"),
+    "quiet_recent": _quiet("recent days"),
+    "silence": _simple(
+        lambda f, v: (
+            f"{percent(v)} chance of {plain(f.window or 0)} more days without a {spaced(f.event)}, "
+            "going by its own gaps"
+        )
+    ),
+    "silence_chance": _simple(
+        lambda f, v: (
+            f"{percent(v)} chance of no {spaced(f.event)} in the horizon, "
+            f"going by the pace of {days(f.window or 0)}"
+        )
     ),
     "count": _count,
     "days": _active_days,

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from lapse.config import Business
 from lapse.errors import ConfigError, DataError, Problem
+from lapse.features.cadence import POINTS, SILENCES, silences_of
 from lapse.features.categories import count_values
 from lapse.features.grammar import CALENDAR, CUSTOMER, RESERVED, Feature, Stat, parse, slug
 from lapse.features.latest import is_text
@@ -26,18 +27,23 @@ SEASON_DAYS = 400
 """Training dates must span so many days before a season can be told from a trend."""
 
 
+Over = Literal["none", "all", "few", "smaller", "largest", "silences"]
+
+
 @dataclass(frozen=True)
 class Family:
     """Stats that come and go together.
 
     Attributes
     ----------
-    stats : mapping of stat to "none", "all" or "smaller"
-        Over which windows it is taken; "smaller" is all but the largest.
+    stats : mapping of stat to "none", "all", "few", "smaller", "largest" or "silences"
+        Over which windows of its kind (:func:`windows_of`) it is taken; "few" is :func:`every_second`,
+        "smaller" the same of all but the largest. "silences" are no windows but lengths
+        (:func:`lapse.features.cadence.silences_of`).
     given_to : callable (business, kind) -> bool
     """
 
-    stats: Mapping[str, Literal["none", "all", "smaller"]]
+    stats: Mapping[str, Over]
     given_to: Callable[[Business, str], bool]
 
 
@@ -47,6 +53,10 @@ def _every(business: Business, kind: str) -> bool:  # noqa: ARG001 (all rules ha
 
 def _with_money(business: Business, kind: str) -> bool:
     return business.events[kind].has_amount
+
+
+def _churn_with_money(business: Business, kind: str) -> bool:
+    return kind == business.churn.event and business.events[kind].has_amount
 
 
 def _orders(business: Business, kind: str) -> bool:
@@ -62,11 +72,12 @@ def _side_span(business: Business, kind: str) -> bool:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family({"days_since_last": "none", "count": "all", "days": "all", "trend": "smaller"}, _every),
-    Family({"sum": "all", "mean": "all", "max": "all", "last_amount": "none"}, _with_money),
-    Family({"gap_mean": "none", "gap_sd": "none", "gap_max": "none", "since_vs_gap": "none"}, _every),
-    Family({"days_since_second_last": "none", "days_since_third_last": "none", "rate": "all"}, _every),
-    Family({"long_gaps": "all"}, _orders),
+    Family({"days_since_last": "none", "gap_mean": "none", "count": "all", "trend": "smaller"}, _every),
+    Family({"sum": "all", "mean": "largest"}, _with_money),
+    Family({"max": "largest", "last_amount": "none"}, _churn_with_money),
+    Family({"days": "few", "rate": "all", "silence_chance": "few"}, _orders),
+    Family({stat: "none" for stat in POINTS if stat != "gap_mean"}, _orders),
+    Family(dict.fromkeys(SILENCES, "silences"), _orders),
     Family({"open": "none", "open_days": "none"}, _side_span),
     Family(
         {
@@ -84,6 +95,25 @@ FAMILIES: tuple[Family, ...] = (
     ),
 )
 """Every built-in stat of an event, and which events get it."""
+
+
+def windows_of(business: Business, kind: str) -> tuple[int, ...]:
+    """Return the windows of one kind, ascending: all where it is the order that keeps a customer, otherwise
+    every second one from the largest down.
+    """
+    windows = business.features.windows
+    return windows if _orders(business, kind) else every_second(windows)
+
+
+def every_second(windows: tuple[int, ...]) -> tuple[int, ...]:
+    """Return every second window from the largest down, ascending.
+
+    Examples
+    --------
+    >>> every_second((7, 14, 28, 56))
+    (14, 56)
+    """
+    return windows[::-2][::-1]
 
 
 @dataclass(frozen=True)
@@ -116,12 +146,15 @@ class Recipe:
         The categories chosen on training dates.
     text : tuple of str
         The names whose columns hold text.
+    first_days : mapping of kind to int
+        The day on which the data of each kind begin; a kind without events by then is missing.
     """
 
     business: Business
     names: tuple[str, ...]
     shares: tuple[Share, ...] = ()
     text: tuple[str, ...] = ()
+    first_days: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe, without the business, as what JSON can say."""
@@ -129,6 +162,7 @@ class Recipe:
             "names": list(self.names),
             "shares": [asdict(share) for share in self.shares],
             "text": list(self.text),
+            "first_days": dict(self.first_days),
         }
 
     @classmethod
@@ -155,7 +189,7 @@ class Recipe:
                 )
                 for name in missing
             )
-        return cls(business, tuple(raw["names"]), shares, tuple(raw["text"]))
+        return cls(business, tuple(raw["names"]), shares, tuple(raw["text"]), dict(raw["first_days"]))
 
     def stats_of(self, event: str) -> frozenset[Stat]:
         """Return the stats of one event that the recipe asks for."""
@@ -186,6 +220,7 @@ def fit_recipe(business: Business, buckets: Iterable[Bucket], until: int) -> Rec
     """
     counts: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in _columns_of(business)}
     text: dict[str, bool] = {}
+    first_days: dict[str, int] = {}
     empty = True
     for bucket in buckets:
         empty = False
@@ -193,13 +228,17 @@ def fit_recipe(business: Business, buckets: Iterable[Bucket], until: int) -> Rec
             events = bucket.events[kind]
             counter.update(count_values(events, events.attributes[column], until))
         text |= {name: found for name, found in _types(business, bucket) if found is not None}
+        for kind, events in bucket.events.items():
+            seen = events.day[(events.day <= until) & (events.known_day <= until)]
+            if len(seen):
+                first_days[kind] = min(int(seen.min()), first_days.get(kind, until))
     if empty:
         raise DataError(Problem(str(business.source), "history", "at least one bucket of customers", "none"))
     shares = tuple(_choose(business, counts))
     season = until - to_day(business.snapshots.start) >= SEASON_DAYS
     names = tuple(_all_names(business, shares, season))
     _refuse_clashes(business, names)
-    return Recipe(business, names, shares, tuple(name for name in names if text.get(name)))
+    return Recipe(business, names, shares, tuple(name for name in names if text.get(name)), first_days)
 
 
 def _columns_of(business: Business) -> list[tuple[str, str]]:
@@ -234,7 +273,7 @@ def _all_names(business: Business, shares: Iterable[Share], season: bool) -> Ite
     for kind in business.events:
         yield from _names_of_kind(business, kind, [share for share in chosen if share.event == kind])
     yield str(Feature(CUSTOMER, "tenure_days"))
-    for window in business.features.windows:
+    for window in every_second(business.features.windows):
         yield str(Feature(CUSTOMER, "kinds", window))
     for column in business.customers.features if business.customers else ():
         yield str(Feature(CUSTOMER, column))
@@ -244,18 +283,23 @@ def _all_names(business: Business, shares: Iterable[Share], season: bool) -> Ite
 
 
 def _names_of_kind(business: Business, kind: str, shares: list[Share]) -> Iterator[str]:
-    windows, event = business.features.windows, business.events[kind]
-    over: Mapping[str, tuple[int | None, ...]] = {"none": (None,), "all": windows, "smaller": windows[:-1]}
+    windows, event = windows_of(business, kind), business.events[kind]
+    over: Mapping[Over, tuple[int | None, ...]] = {
+        "none": (None,),
+        "all": windows,
+        "few": every_second(windows),
+        "smaller": every_second(windows[:-1]),
+        "largest": windows[-1:],
+        "silences": silences_of(business.churn.grace),
+    }
     for family in FAMILIES:
         if family.given_to(business, kind):
             for stat, rule in family.stats.items():
                 yield from (str(Feature(kind, stat, window)) for window in over[rule])
     for column in event.categories:
-        yield from (str(Feature(kind, f"distinct_{column}", window)) for window in windows)
-    for share in shares:
-        yield str(Feature(kind, f"share_{share.slug}", windows[-1]))
-        if event.has_amount:
-            yield str(Feature(kind, f"spend_share_{share.slug}", windows[-1]))
+        yield from (str(Feature(kind, f"distinct_{column}", window)) for window in over["few"])
+    prefix = "spend_share" if event.has_amount else "share"
+    yield from (str(Feature(kind, f"{prefix}_{share.slug}", windows[-1])) for share in shares)
     for column in event.features:
         yield str(Feature(kind, f"latest_{column}"))
         if _contract(business, kind):

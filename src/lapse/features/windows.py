@@ -28,7 +28,7 @@ def _walk(
     customer: Int64,
     as_of: Int32,
     windows: Int64,
-    observed: Int32,
+    first_day: int,
     out: Float32,
 ) -> None:
     n_windows = len(windows)
@@ -65,20 +65,22 @@ def _walk(
             days[w] += days[w - 1]
             total[w] += total[w - 1]
             largest[w] = max(largest[w], largest[w - 1])
+        there = max(t - first_day + 1, 1)
         for w in range(n_windows):
-            out[0, w, row] = count[w]
-            out[1, w, row] = days[w]
-            out[2, w, row] = total[w]
+            scale = windows[w] / min(windows[w], there)
+            out[0, w, row] = count[w] * scale
+            out[1, w, row] = days[w] * scale
+            out[2, w, row] = total[w] * scale
             if count[w] > 0:
                 out[3, w, row] = total[w] / count[w]
                 out[4, w, row] = largest[w]
             if w + 1 < n_windows and count[w + 1] > 0:
-                recent = count[w] / min(windows[w], observed[row])
-                out[5, w, row] = recent / (count[w + 1] / min(windows[w + 1], observed[row]))
+                recent = count[w] / min(windows[w], there)
+                out[5, w, row] = recent / (count[w + 1] / min(windows[w + 1], there))
 
 
 def compute(
-    events: Events, snapshots: Snapshots, windows: tuple[int, ...], observed: Int32
+    events: Events, snapshots: Snapshots, windows: tuple[int, ...], first_day: int
 ) -> dict[Stat, Float32]:
     r"""Return the windowed stats of one kind.
 
@@ -88,20 +90,25 @@ def compute(
     snapshots : Snapshots
     windows : tuple of int
         Days, ascending; a window is (as_of - w, as_of].
-    observed : int32, shape (n_snapshots,)
-        For how many days the customer has been seen (:func:`lapse.features.visibility.observed_days`).
+    first_day : int
+        The day on which the data of this kind begin.
 
     Returns
     -------
     dict of (stat, window) to float32, shape (n_snapshots,)
         ``count`` events, ``days`` distinct days with one, ``sum`` of signed amounts (0 where there is none),
         ``mean`` and ``max`` of amounts (NaN where there is none), and ``trend``, for every window :math:`w`
-        but the largest, with :math:`W` the next larger one and :math:`o` the days observed,
+        but the largest, with :math:`W` the next larger one,
 
-        .. math:: \frac{count_w / \min(w, o)}{count_W / \min(W, o)}
+        .. math:: \frac{count_w / w}{count_W / W}
 
-        which is 1 at a steady pace, 0 where the smaller window is empty, NaN where the larger one is. A
-        customer who is newer than both windows has a trend of 1, not of :math:`W / w`.
+        which is 1 at a steady pace, 0 where the smaller window is empty, NaN where the larger one is.
+
+    Notes
+    -----
+    Where a window reaches back behind ``first_day``, ``count``, ``days`` and ``sum`` are scaled up to its
+    full length. Otherwise they would grow with the data: 182 days in March and 182 days in September would
+    not mean the same, and a model would learn the age of the data.
     """
     out = np.full((len(WINDOWED), len(windows), len(snapshots)), np.nan, np.float32)
     _walk(
@@ -112,7 +119,7 @@ def compute(
         snapshots.customer,
         snapshots.day,
         np.array(windows, np.int64),
-        observed,
+        first_day,
         out,
     )
     return {

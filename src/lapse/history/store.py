@@ -29,6 +29,11 @@ MEMORY = "1GB"
 """What DuckDB may hold in memory; beyond it, it writes to the history's folder."""
 
 
+_KNOWN_LATER = ("end", "end_known_at", "cause")
+"""Columns that come last in the order of rows: which of two events at one moment counts as the later one must
+not hang on an end that nobody knew then."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What one table's files hold, without the copies of a row unless they are kept.
@@ -94,6 +99,7 @@ def store(
     """
     name = plan.source.name
     columns = ", ".join(map(quote, plan.columns))
+    order = ", ".join(map(quote, sorted(plan.columns, key=_KNOWN_LATER.__contains__)))
     rows = f"(SELECT {columns} FROM ({plan.query}) WHERE {kept})"
     (folder / name).mkdir()
     dealt = folder / "dealt" / name
@@ -107,7 +113,7 @@ def store(
     for number in range(n_buckets):
         part = dealt / f"bucket={number}"
         inside = rows if n_buckets == 1 else _part(part, rows)
-        ordered = f"SELECT {columns}, count(*) AS {COPIES} FROM {inside} GROUP BY ALL ORDER BY {columns}"
+        ordered = f"SELECT {columns}, count(*) AS {COPIES} FROM {inside} GROUP BY ALL ORDER BY {order}"
         file = literal(str(folder / name / f"{number}.parquet"))
         connection.execute(f"COPY ({ordered}) TO {file} (FORMAT parquet)")
         shutil.rmtree(part, ignore_errors=True)

@@ -20,7 +20,7 @@ from lapse.evaluation.tables import evaluate_lifetime, evaluate_money, evaluate_
 from lapse.evaluation.yardsticks import Histories, compare, kaplan_meier
 from lapse.jobs.estimators import Estimators
 from lapse.schema import Bool, Float64, to_date
-from lapse.value import expected_spend
+from lapse.value import DAYS_A_YEAR, cash_flows, expected_spend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,10 +66,16 @@ def judge(data: Dataset, estimators: Estimators) -> Verdict:
     lifetime = evaluate_lifetime(
         observed, survival, customer, step_days=business.step_days, n_replicates=REPLICATES, seed=SEED
     )
-    spent = over_horizon(happened.spend, horizon_steps)
-    money = evaluate_money(
-        spent,
+    spend = evaluate_money(
+        over_horizon(happened.spend, horizon_steps),
         {"lapse": expected_spend(curve, horizon_steps), **_past_spend(test)},
+        customer,
+        n_replicates=REPLICATES,
+        seed=SEED,
+    )
+    worth = evaluate_money(
+        realised_flows(test, horizon_steps).sum(axis=1),
+        {"lapse": cash_flows(curve, business.value)[:, :horizon_steps].sum(axis=1)},
         customer,
         n_replicates=REPLICATES,
         seed=SEED,
@@ -84,8 +90,8 @@ def judge(data: Dataset, estimators: Estimators) -> Verdict:
         n_replicates=REPLICATES,
         seed=SEED,
     )
-    evaluation = Evaluation(protocol, probabilities, lifetime, money, sticks.absent)
-    return Verdict(evaluation, _draw(evaluation, happened.lapsed, said["lapse"]))
+    evaluation = Evaluation(protocol, probabilities, lifetime, spend, worth, sticks.absent)
+    return Verdict(evaluation, _draw(evaluation, happened.lapsed, said))
 
 
 def observed_steps(test: Dataset) -> Float64:
@@ -101,11 +107,27 @@ def observed_steps(test: Dataset) -> Float64:
     )
 
 
-def _draw(evaluation: Evaluation, lapsed: Bool, said: Float64) -> dict[str, Figure]:
+def realised_flows(test: Dataset, horizon_steps: int) -> Float64:
+    """Return the discounted margin less cost to serve that each step of the horizon brought in truth.
+
+    It is the cash flow of a curve that knew: survival is 1 until the lapse and 0 after it.
+    """
+    step, happened = test.business.step_days, test.labels
+    starts = step * np.arange(horizon_steps)
+    stayed = np.clip((happened.duration_days[:, None] - starts) / step, 0.0, 1.0)
+    value = test.business.value
+    middle = (starts + step / 2) / DAYS_A_YEAR
+    served = stayed * value.cost_to_serve * step / DAYS_A_YEAR
+    margin = happened.spend[:, :horizon_steps] * value.margin_rate
+    flows: Float64 = (margin - served) * (1.0 + value.discount_rate) ** -middle
+    return flows
+
+
+def _draw(evaluation: Evaluation, lapsed: Bool, said: dict[str, Float64]) -> dict[str, Figure]:
     reference = evaluation.reference
     return {
-        "calibration": pictures.draw_reliability(lapsed, said),
-        "gain": pictures.draw_gain(lapsed, {reference: said}),
+        "calibration": pictures.draw_reliability(lapsed, said[reference]),
+        "gain": pictures.draw_gain(lapsed, said),
         "calibration_by_date": pictures.draw_calibration_by_date(evaluation.probabilities, reference),
         "calibration_by_horizon": pictures.draw_calibration_by_horizon(evaluation.lifetime, reference),
     }

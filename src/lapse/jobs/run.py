@@ -59,7 +59,8 @@ def _record(history: History, data: Dataset, trained: Trained) -> tracking.Recor
         tables={
             "probabilities": evaluation.probabilities,
             "lifetime": evaluation.lifetime,
-            "money": evaluation.money,
+            "spend": evaluation.spend,
+            "clv": evaluation.clv,
         },
         figures={**trained.figures, "reasons": _reasons_picture(data, model)},
         texts={

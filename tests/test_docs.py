@@ -1,0 +1,288 @@
+"""The pages keep their word: code blocks run, keys and stats are all there, links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+import lapse
+from lapse.cli import app
+from lapse.config import Business, Churn, Event, FeaturePlan, Quality, SnapshotPlan, Tracking, Value, load
+from lapse.config.sections import CsvFormat, Scores
+from lapse.demo import write_demo
+from lapse.errors import ConfigError
+from lapse.features.recipe import FAMILIES
+from lapse.schema import SCORE_COLUMNS
+
+ROOT = Path(__file__).parents[1]
+README, CONFIG, FEATURES = ROOT / "README.md", ROOT / "docs" / "config.md", ROOT / "docs" / "features.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
+EVERY_PAGE = (*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs" / "adr").glob("*.md")))
+NOTEBOOK = ROOT / "notebooks" / "first_look.ipynb"
+END_OF_DEMO = "2024-12-31"
+
+
+class Block(NamedTuple):
+    """A fenced block; ``file`` is the name in its first line's comment, if that is all it says."""
+
+    language: str
+    text: str
+    file: str
+
+
+def blocks_of(page: Path) -> list[Block]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    named = [(language, text, re.match(r"# (\w+\.\w+)\n", text)) for language, text in found]
+    return [Block(language, text, name[1] if name else "") for language, text, name in named]
+
+
+def table_rows(text: str) -> Iterator[list[str]]:
+    """Yield the cells of every row of the tables in a text, heads and rulers left out."""
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        for line in table.splitlines()[2:]:
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def ticked(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# --- code blocks run -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small gym in ``gym/``, and a small shop's tables in ``data/``, where the README's YAML has them."""
+    folder = tmp_path_factory.mktemp("docs")
+    write_demo("gym", folder / "gym", n_customers=400)
+    write_demo("shop", folder / "shop", n_customers=400)
+    shutil.copytree(folder / "shop" / "data", folder / "data")
+    return folder
+
+
+@pytest.fixture
+def workplace(demos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    here = tmp_path / "here"
+    shutil.copytree(demos, here)
+    monkeypatch.chdir(here)
+    before = set(sys.modules)
+    yield here
+    for name in set(sys.modules) - before:
+        if (file := getattr(sys.modules[name], "__file__", None)) and Path(file).is_relative_to(here):
+            del sys.modules[name]
+
+
+def run_lapse(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a ``lapse ...`` command line in this process, where everything is imported already."""
+    words = shlex.split(command, comments=True)
+    if words[0] == "PYTHONPATH=.":
+        monkeypatch.syspath_prepend(str(Path.cwd()))
+        words = words[1:]
+    assert words[0] == "lapse", f"neither make nor lapse: {command}"
+    app(words[1:], standalone_mode=False)
+
+
+def run_shell(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in block.text.splitlines():
+        if command.startswith("make "):
+            target = command.split()[1]
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        else:
+            run_lapse(command, monkeypatch)
+
+
+def run_cron(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = re.fullmatch(r"(?:[\d*/,-]+ ){5}cd \S+ && \S+/(lapse .+) >> \S+ 2>&1\n", block.text)
+    assert line, block.text
+    command = line[1].replace(r'"$(date -d yesterday +\%F)"', END_OF_DEMO)
+    assert "%" not in command
+    run_lapse(command, monkeypatch)
+
+
+def load_yaml(block: Block, here: Path) -> None:
+    """Load a whole business as it stands; put a part of one into the gym's YAML, and load that."""
+    raw = yaml.safe_load(block.text)
+    if "business" in raw:
+        (here / block.file).write_text(block.text, encoding="utf-8")
+        load(here / block.file)
+        return
+    gym = here / "gym" / "gym.yaml"
+    whole = yaml.safe_load(gym.read_text(encoding="utf-8"))
+    for key, part in raw.items():
+        whole[key] |= part
+    gym.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    load(gym)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_runs(page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {"__name__": "page"}
+    for block in blocks_of(page):
+        if block.language == "python":
+            if block.file:
+                (workplace / block.file).write_text(block.text, encoding="utf-8")
+            exec(compile(block.text, f"{page.name}, a block", "exec"), names)
+        elif block.language == "bash":
+            run_shell(block, monkeypatch)
+        elif block.language == "cron":
+            run_cron(block, monkeypatch)
+        elif block.language == "yaml":
+            load_yaml(block, workplace)
+        else:
+            assert block.language == "text"
+
+
+def test_own_data_takes_twenty_lines() -> None:
+    own = next(block for block in blocks_of(README) if block.language == "yaml")
+    assert len(own.text.splitlines()) <= 20
+
+
+# --- nothing is left out, nothing made up ----------------------------------------------------------------
+
+SPAN = {"churn": {"event": "term", "grace": "14d"}, "value": {"margin_rate": 0.3, "discount_rate": 0.1}}
+SECTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "table": (Event, {"columns": {}}),
+    "csv": (CsvFormat, {}),
+    "churn": (Churn, SPAN["churn"]),
+    "snapshots": (SnapshotPlan, {"start": "2024-01-01", "every": "1mo", "horizon": "60d"}),
+    "features": (FeaturePlan, {}),
+    "value": (Value, SPAN["value"]),
+    "quality": (Quality, {}),
+    "scores": (Scores, {"path": "out"}),
+    "tracking": (Tracking, {}),
+}
+"""Heading on the page: the section, and the least that it needs."""
+BUSINESS = {
+    "business": "gym",
+    "currency": "EUR",
+    "events": {"term": {"columns": {}}},
+    "snapshots": SECTIONS["snapshots"][1],
+    "scores": {"path": "out"},
+    **SPAN,
+}
+SECTIONS = {"business": (Business, BUSINESS), **SECTIONS}
+
+
+def keys_on_page(heading: str) -> dict[str, str]:
+    """Return the defaults by key, as the page's table under a heading has them."""
+    text = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", CONFIG.read_text(encoding="utf-8"), re.M | re.S)
+    assert text, heading
+    rows = [cells for cells in table_rows(text[1]) if len(cells) == 4]
+    keys = [ticked(cells[0])[0] for cells in rows]
+    assert len(keys) == len(set(keys))
+    return dict(zip(keys, (cells[2] for cells in rows), strict=True))
+
+
+def test_the_config_page_has_these_sections() -> None:
+    headings = re.findall(r"^## (.+)$", CONFIG.read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == list(SECTIONS)
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_the_config_page_names_every_key_with_its_default(heading: str) -> None:
+    section, least = SECTIONS[heading]
+    told = keys_on_page(heading)
+    fields = {name: field for name, field in section.model_fields.items() if not field.exclude}
+    assert sorted(told) == sorted(fields)
+    bare = section.model_validate(least)
+    for key, default in told.items():
+        if default == "required":
+            assert fields[key].is_required(), key
+        elif default == "none":
+            assert not fields[key].is_required(), key
+            assert getattr(bare, key) in (None, CsvFormat(), FeaturePlan(), Quality(), Tracking()), key
+        else:
+            given = {**least, key: yaml.safe_load(ticked(default)[0])}
+            assert section.model_validate(given) == bare, key
+
+
+def test_the_config_page_names_every_role(tmp_path: Path) -> None:
+    rows = [cells for cells in table_rows(CONFIG.read_text(encoding="utf-8")) if len(cells) == 3]
+    told = {ticked(cells[0])[0]: cells[1] for cells in rows}
+    wrong = tmp_path / "wrong.yaml"
+    whole = yaml.safe_load((ROOT / "configs" / "gym.yaml").read_text(encoding="utf-8"))
+    for table in (whole["customers"], whole["events"]["term"]):
+        table["columns"]["no_such_role"] = "x"
+    wrong.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(wrong)
+    of_customers, of_events = (
+        set(problem.expected.removeprefix("one of ").split(", ")) for problem in refused.value.problems
+    )
+    assert set(told) == of_customers | of_events
+    assert {role for role, where in told.items() if where.startswith("both")} == of_customers
+
+
+def test_the_features_page_names_every_stat() -> None:
+    built_in = {stat for family in FAMILIES for stat in family.stats}
+    first = next(iter(re.findall(r"(?:^\|.*\n)+", FEATURES.read_text(encoding="utf-8"), re.MULTILINE)))
+    assert {ticked(cells[0])[0] for cells in table_rows(first)} == built_in
+
+
+def test_the_readme_names_every_score_column() -> None:
+    section = README.read_text(encoding="utf-8").split("## The score table")[1].split("## ")[0]
+    told: list[str] = []
+    for cells in table_rows(section):
+        stem = ""
+        for name in ticked(cells[0]):
+            told.append(name if not name.startswith("_") else stem + name)
+            stem = name if not name.startswith("_") else stem
+    reasons = [f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect")]
+    spelled_out = [name for name in told if not name.startswith("reason_")] + reasons
+    assert sorted(spelled_out) == sorted(SCORE_COLUMNS)
+
+
+# --- links and examples --------------------------------------------------------------------------------
+
+
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: page.stem)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if not link.startswith(("http://", "https://")):
+            file, _, anchor = link.partition("#")
+            target = (page.parent / file).resolve() if file else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors_of(target), link
+
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(lapse.__path__, "lapse."))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_example_gives_what_it_says(name: str) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert failed == 0
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    code[0].source, n = re.subn(r"^N_CUSTOMERS = .+$", "N_CUSTOMERS = 400", code[0].source, flags=re.M)
+    assert n == 1
+    nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    told = [output for cell in code for output in cell.outputs]
+    assert sum("image/png" in output.get("data", {}) for output in told) == 2
+    assert any("probability of lapsing" in output.get("text", "") for output in told)
