@@ -41,5 +41,8 @@ lock: install  ## resolve requirements-dev.lock anew
 bench: install  ## the published comparisons, written to benchmarks/
 	@$(BIN)/python benchmarks/quality.py
 
+docs: install  ## draw docs/rule.svg anew
+	@$(BIN)/python docs/rule.py
+
 clean:  ## remove what make makes
 	rm -rf $(VENV) $(DEMO) out mlflow.db mlruns .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

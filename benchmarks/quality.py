@@ -44,7 +44,7 @@ SHOWN = (
 TUNED = {
     "n_estimators": 300,
     "learning_rate": 0.03,
-    "num_leaves": 7,
+    "num_leaves": 5,
     "min_child_samples": 200,
     "reg_lambda": 10.0,
     "colsample_bytree": 0.5,

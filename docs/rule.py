@@ -15,6 +15,7 @@ mpl.use("svg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 FIRST, LAST = -150, 98
@@ -26,6 +27,11 @@ HALF = 0.13
 
 def main() -> None:
     """Write the picture, with the same bytes every time."""
+    draw().savefig(Path(__file__).with_suffix(".svg"), metadata={"Date": None})
+
+
+def draw() -> Figure:
+    """Return the picture."""
     mpl.rcParams.update({"svg.hashsalt": "lapse", "font.family": "DejaVu Sans", "font.size": 10})
     figure, axes = plt.subplots(figsize=(10, 5.6), facecolor="white")
     _draw_time(axes)
@@ -37,7 +43,7 @@ def main() -> None:
     axes.set_ylim(-1.5, 3.55)
     axes.axis("off")
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.99)
-    figure.savefig(Path(__file__).with_suffix(".svg"), metadata={"Date": None})
+    return figure
 
 
 def _draw_time(axes: Axes) -> None:

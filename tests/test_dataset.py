@@ -70,6 +70,12 @@ def test_training_and_scoring_rows_of_one_date_are_the_same(tmp_path: Path) -> N
             assert len(scoring.excluded) == len(known)
 
 
+def test_of_one_history_the_labelled_dataset_and_any_date_have_the_same_features(tmp_path: Path) -> None:
+    with history_of(tmp_path, orders(150, 366, 15)) as history:
+        learned = lapse.snapshots(history).recipe.to_json()
+        assert lapse.snapshots(history, "2024-12-31").recipe.to_json() == learned
+
+
 def test_every_known_customer_is_at_risk_or_excluded_with_a_reason(tmp_path: Path) -> None:
     table = orders(150, 366, 25)
     with history_of(tmp_path, table) as history:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import itertools
 import pkgutil
 import re
+import runpy
 import shlex
 import shutil
 import sys
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from matplotlib.text import Text
 
 import lapse
 from lapse.cli import app
@@ -90,7 +93,7 @@ def run_lapse(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.syspath_prepend(str(Path.cwd()))
         words = words[1:]
     assert words[0] == "lapse", f"neither make nor lapse: {command}"
-    app(words[1:], standalone_mode=False)
+    assert not app(words[1:], standalone_mode=False)
 
 
 def run_shell(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,10 +227,23 @@ def test_the_config_page_names_every_role(tmp_path: Path) -> None:
     assert {role for role, where in told.items() if where.startswith("both")} == of_customers
 
 
-def test_the_features_page_names_every_stat() -> None:
-    built_in = {stat for family in FAMILIES for stat in family.stats}
+OVER = {
+    "none": "",
+    "all": "windows",
+    "few": "every second window",
+    "smaller": "windows but the largest",
+    "largest": "the largest window",
+    "silences": "quarters of the grace",
+}
+
+
+def test_the_features_page_names_every_stat_with_its_windows() -> None:
+    built_in = {stat: OVER[over] for family in FAMILIES for stat, over in family.stats.items()}
     first = next(iter(re.findall(r"(?:^\|.*\n)+", FEATURES.read_text(encoding="utf-8"), re.MULTILINE)))
-    assert {ticked(cells[0])[0] for cells in table_rows(first)} == built_in
+    rows = list(table_rows(first))
+    told = {ticked(cells[0])[0]: cells[2].removesuffix(" as half-life") for cells in rows}
+    assert len(rows) == len(told)
+    assert told == built_in
 
 
 def test_the_readme_names_every_score_column() -> None:
@@ -261,6 +277,18 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             assert not anchor or anchor in anchors_of(target), link
 
 
+def test_no_text_in_the_picture_of_the_rule_hides_another() -> None:
+    figure = runpy.run_path(str(ROOT / "docs" / "rule.py"))["draw"]()
+    figure.draw_without_rendering()
+    texts = [text for text in figure.axes[0].texts if text.get_text()]
+    boxes = [
+        Text.get_window_extent(text).padded(-0.5) for text in texts
+    ]  # of an annotation, without its arrow
+    assert len(boxes) > 10
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert all(figure.bbox.containsx(box.x0) and figure.bbox.containsx(box.x1) for box in boxes)
+
+
 MODULES = sorted(module.name for module in pkgutil.walk_packages(lapse.__path__, "lapse."))
 
 
@@ -284,5 +312,8 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     told = [output for cell in code for output in cell.outputs]
+    shown = [output for output in told if output.output_type == "display_data"]
+    assert all("image/png" in output.data for output in shown), "printed text came as a display too"
+    assert not any("\x1b[" in output.get("text", "") for output in told)
     assert sum("image/png" in output.get("data", {}) for output in told) == 2
     assert any("probability of lapsing" in output.get("text", "") for output in told)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from lapse.cohort.calendar import Calendar, build_calendar
+from lapse.cohort.calendar import Calendar, build_calendar, first_test_day
 from lapse.cohort.ladder import rungs
 from lapse.cohort.outcomes import Outcomes, at_risk, known_snapshots, outcomes_of
 from lapse.cohort.purchases import PurchaseHistory, read_everybody, read_purchases
@@ -144,7 +144,8 @@ def snapshots(history: History, as_of: date | str | None = None, *, recipe: Reci
         Score this date. Without it, every date of the calendar, with outcomes.
     recipe : Recipe, optional
         Compute exactly these features (a trained model's). Without it the recipe is learned from what was
-        known on the first test date, or on ``as_of``.
+        known on the first test date, or on ``as_of`` where that is earlier: of one history the labelled
+        dataset and today's have the same features.
 
     Returns
     -------
@@ -158,7 +159,9 @@ def snapshots(history: History, as_of: date | str | None = None, *, recipe: Reci
     if as_of is None:
         return _labelled(history, recipe)
     day = scoring_day(history, as_of)
-    recipe = recipe or fit_recipe(history.business, history.buckets(), day)
+    first_test = first_test_day(history.business, history.data_end)
+    until = day if first_test is None else min(day, first_test)
+    recipe = recipe or fit_recipe(history.business, history.buckets(), until)
     return replace(_joined(list(scoring_parts(history, day, recipe))), fingerprint=history.fingerprint)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lapse.models.ahead import Ahead
 from lapse.models.person_period import choose_snapshots, expand, steps_a_year, with_step
 
 counts = st.lists(st.integers(0, 9), min_size=1, max_size=60).map(lambda rows: np.array(rows, np.int64))
@@ -35,7 +36,8 @@ def test_every_snapshot_has_the_same_chance() -> None:
 
 
 def test_step_is_the_last_column() -> None:
-    wide = with_step(np.array([[1, 2], [3, 4]], np.float32), np.array([1, 1, 0]), np.array([1, 2, 1]))
+    ahead = Ahead.of(["a", "b"], 30)
+    wide = with_step(np.array([[1, 2], [3, 4]], np.float32), np.array([1, 1, 0]), np.array([1, 2, 1]), ahead)
     assert wide.tolist() == [[3, 4, 1], [3, 4, 2], [1, 2, 1]]
     assert wide.dtype == np.float32
 

@@ -12,6 +12,7 @@ import calendar as months
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 
 from lapse.config import Business, parse_days
 from lapse.errors import DataError, Problem
@@ -55,11 +56,7 @@ def build_calendar(business: Business, data_end: int) -> Calendar:
         If the history is too short for one test date and one fit date before it.
     """
     plan = business.snapshots
-    labelled = []
-    for day in _grid(plan.start, plan.every):
-        if day + plan.horizon > data_end:
-            break
-        labelled.append(day)
+    labelled = _closed(business, data_end)
     test = tuple(labelled[-plan.holdout :])
     fit = tuple(day for day in labelled if test and day + plan.horizon <= test[0])
     if not fit:
@@ -75,6 +72,18 @@ def build_calendar(business: Business, data_end: int) -> Calendar:
             )
         )
     return Calendar(fit, test, tuple(labelled), data_end)
+
+
+def first_test_day(business: Business, data_end: int) -> int | None:
+    """Return the first date that only evaluates, or None where too few horizons have closed."""
+    labelled, holdout = _closed(business, data_end), business.snapshots.holdout
+    return labelled[-holdout] if len(labelled) >= holdout else None
+
+
+def _closed(business: Business, data_end: int) -> list[int]:
+    """Return the as-of days whose horizon closes by the end of the data."""
+    plan = business.snapshots
+    return list(takewhile(lambda day: day + plan.horizon <= data_end, _grid(plan.start, plan.every)))
 
 
 def _grid(start: date, every: str) -> Iterator[int]:

@@ -95,7 +95,7 @@ def describe(
 
 def as_text(renderable: RenderableType, *, width: int = 110) -> str:
     """Return what would be printed as plain text, in lines of at most ``width`` characters."""
-    console = Console(width=width, no_color=True, highlight=False, force_terminal=False)
+    console = Console(width=width, no_color=True, highlight=False, force_terminal=False, force_jupyter=False)
     with console.capture() as capture:
         console.print(renderable)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -72,10 +72,19 @@ def _side_span(business: Business, kind: str) -> bool:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family({"days_since_last": "none", "gap_mean": "none", "count": "all", "trend": "smaller"}, _every),
+    Family(
+        {
+            "days_since_last": "none",
+            "gap_mean": "none",
+            "count": "all",
+            "rate": "few",
+            "trend": "smaller",
+        },
+        _every,
+    ),
     Family({"sum": "all", "mean": "largest"}, _with_money),
     Family({"max": "largest", "last_amount": "none"}, _churn_with_money),
-    Family({"days": "few", "rate": "all", "silence_chance": "few"}, _orders),
+    Family({"days": "few", "silence_chance": "few"}, _orders),
     Family({stat: "none" for stat in POINTS if stat != "gap_mean"}, _orders),
     Family(dict.fromkeys(SILENCES, "silences"), _orders),
     Family({"open": "none", "open_days": "none"}, _side_span),

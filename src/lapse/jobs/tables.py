@@ -20,7 +20,7 @@ def lines(frame: pd.DataFrame) -> str:
         table.add_column(str(name), justify="right" if number else "left", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*map(_cell, row))
-    console = Console(file=StringIO(), width=WIDTH, color_system=None)
+    console = Console(file=StringIO(), force_jupyter=False, width=WIDTH, color_system=None)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
@@ -35,7 +35,9 @@ def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)

@@ -105,7 +105,7 @@ def log(business: Business, model: Model, record: Record, example: pd.DataFrame)
             mlflow.log_text(table.to_csv(index=False), f"tables/{name}.csv")
         for name, figure in record.figures.items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
-        version = _log_model(business, model, example)
+        version = _log_model(client, business, model, example)
     champion = _version_of(client, business.experiment, "champion")
     aliases = ("challenger",) if champion else ("challenger", "champion")
     for alias in aliases:
@@ -142,7 +142,7 @@ def fetch(business: Business, which: str) -> Model:
     return Model.load(Path(folder) / "data" / "model").asked_by(business, name=name, version=version)
 
 
-def _log_model(business: Business, model: Model, example: pd.DataFrame) -> str:
+def _log_model(client: mlflow.MlflowClient, business: Business, model: Model, example: pd.DataFrame) -> str:
     with TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
         info = mlflow.pyfunc.log_model(
@@ -150,10 +150,14 @@ def _log_model(business: Business, model: Model, example: pd.DataFrame) -> str:
             loader_module="lapse.jobs.serving",
             data_path=str(Path(folder) / "model"),
             signature=signature_of(example),
-            registered_model_name=business.experiment,
             pip_requirements=["lapse"],
         )
-    return str(info.registered_model_version)
+    if not client.search_registered_models(f"name = '{business.experiment}'"):
+        client.create_registered_model(business.experiment)
+    made = client.create_model_version(
+        business.experiment, info.model_uri, run_id=info.run_id, model_id=info.model_id
+    )
+    return str(made.version)
 
 
 def signature_of(features: pd.DataFrame) -> ModelSignature:

@@ -38,11 +38,11 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     ----------
     horizon_days : int
         Length of the outcome window, at least 1: the embargo between the earlier rows and the slice.
-    n_estimators : int, default 300
+    n_estimators : int, default 350
         Boosting rounds.
-    learning_rate : float, default 0.03
+    learning_rate : float, default 0.04
     num_leaves : int, default 7
-    min_child_samples : int, default 200
+    min_child_samples : int, default 100
         Fewest rows in a leaf; never more than a twentieth of all rows.
     reg_lambda : float, default 10
         L2 penalty on leaf values.
@@ -50,7 +50,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         Share of the features that each tree may use.
     extra_trees : bool, default True
         Draw one random threshold a feature instead of searching for the best.
-    n_bags : int, default 1
+    n_bags : int, default 3
         Models with different seeds whose raw scores (and attributions) are averaged.
     random_state : int, default 0
     num_threads : int, default 0
@@ -83,14 +83,14 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         self,
         horizon_days: int,
         *,
-        n_estimators: int = 300,
-        learning_rate: float = 0.03,
+        n_estimators: int = 350,
+        learning_rate: float = 0.04,
         num_leaves: int = 7,
-        min_child_samples: int = 200,
+        min_child_samples: int = 100,
         reg_lambda: float = 10.0,
         feature_fraction: float = 0.4,
         extra_trees: bool = True,
-        n_bags: int = 1,
+        n_bags: int = 3,
         random_state: int = 0,
         num_threads: int = 0,
     ) -> None:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
 from lapse.models import boosting, inputs
+from lapse.models.ahead import Ahead
 from lapse.models.encoding import Encoding
 from lapse.models.person_period import choose_snapshots, expand, scores_by_step, steps_a_year, with_step
 from lapse.models.tail import continued_hazard, fit_alpha, fit_sbg
@@ -41,8 +42,10 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     """Discrete-time hazard of a lapse, step by step from the snapshot.
 
     A snapshot has one row for each step at whose start it is at risk: ``event`` in that step or not. The
-    hazard is LightGBM's probability given the snapshot's features and the step's number. Any event code above
-    0 is a lapse here.
+    hazard is LightGBM's probability given the snapshot's features and the step's number, where the days to
+    the end of a term and the season stand as they will at that step (:mod:`lapse.models.ahead`). Any event
+    code above 0 is a lapse here. Thresholds are searched for, not drawn at random (``extra_trees``): terms
+    end on a day, and random ones blur a hazard that jumps there.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         min_child_samples: int = 500,
         reg_lambda: float = 10.0,
         feature_fraction: float = 0.6,
-        extra_trees: bool = True,
+        extra_trees: bool = False,
         n_bags: int = 1,
         max_rows: int = 1_000_000,
         random_state: int = 0,
@@ -156,7 +159,7 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         weight = np.where(last, part[chosen][snapshot], 1.0)
         settings = boosting.Settings.of(self, "binary")
         matrix = matrix[chosen]
-        wide = with_step(matrix, snapshot, step)
+        wide = with_step(matrix, snapshot, step, self._ahead())
         self.boosters_ = boosting.boost(settings, wide, label, weight, encoding.categorical)
         self.n_rows_, self.n_snapshots_ = len(snapshot), len(chosen)
         self.alpha_ = self._fit_tail(matrix, snapshot, step, label, weight)
@@ -172,7 +175,7 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         check_is_fitted(self)
         known = self.n_steps_observed_
         matrix = self.encoding_.encode(X)
-        scores = scores_by_step(self.boosters_, matrix, min(n_steps, known), self.num_threads)
+        scores = scores_by_step(self.boosters_, matrix, min(n_steps, known), self._ahead(), self.num_threads)
         hazard: Float64 = expit(scores)
         if n_steps <= known:
             return hazard
@@ -228,11 +231,16 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         first = known // 4
         if known - first < MIN_TAIL_STEPS:
             return fit_sbg(self.at_risk_, self.events_).alpha
-        hazard: Float64 = expit(scores_by_step(self.boosters_, matrix, known, self.num_threads))
+        hazard: Float64 = expit(
+            scores_by_step(self.boosters_, matrix, known, self._ahead(), self.num_threads)
+        )
         level: Float64 = np.mean(hazard[:, first:], axis=1, dtype=np.float64)
         rows = (step > first) & (step <= known)
         steps_past = step[rows].astype(np.float64) - (first + 1 + known) / 2
         return fit_alpha(level[snapshot[rows]], steps_past, label[rows], weight[rows])
+
+    def _ahead(self) -> Ahead:
+        return Ahead.of(self.encoding_.names, self.step_days)
 
     def _describe(self) -> None:
         self.feature_names_in_ = np.array(self.encoding_.names, object)

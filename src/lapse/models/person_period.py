@@ -1,9 +1,9 @@
 """Person-period rows: one row a snapshot and step, bounded in number.
 
 In: how many steps of each snapshot were observed. Out: which snapshot and which step (from 1) each row is,
-and the matrix of features with the step as its last column. Where there would be more rows than allowed,
-whole snapshots are drawn at random, each with the same probability, so that the rows that remain need no
-weights.
+and the matrix of features with the step as its last column; what is known ahead stands as at the step.
+Where there would be more rows than allowed, whole snapshots are drawn at random, each with the same
+probability, so that the rows that remain need no weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import lightgbm as lgb
 import numpy as np
 
 from lapse.models import boosting
+from lapse.models.ahead import Ahead
 from lapse.schema import Float32, Float64, Int64
 
 STEP = "step"
@@ -59,25 +60,26 @@ def expand(rows: Int64) -> tuple[Int64, Int64]:
     return snapshot, step
 
 
-def with_step(matrix: Float32, snapshot: Int64, step: Int64) -> Float32:
-    """Return the features of each row's snapshot with the step as last column, float32 of shape (m,
-    n_features + 1).
+def with_step(matrix: Float32, snapshot: Int64, step: Int64, ahead: Ahead) -> Float32:
+    """Return the features of each row's snapshot, moved on to its step where they are known ahead, with the
+    step as last column, float32 of shape (m, n_features + 1).
     """
     wide = np.empty((len(snapshot), matrix.shape[1] + 1), np.float32)
     np.take(matrix, snapshot, axis=0, out=wide[:, :-1])
     wide[:, -1] = step
+    ahead.move(wide, step)
     return wide
 
 
 def scores_by_step(
-    boosters: Sequence[lgb.Booster], matrix: Float32, n_steps: int, num_threads: int
+    boosters: Sequence[lgb.Booster], matrix: Float32, n_steps: int, ahead: Ahead, num_threads: int
 ) -> Float64:
     """Return raw scores of every snapshot at steps 1 to n_steps, float64 of shape (n, n_steps)."""
     n = len(matrix)
-    wide = with_step(matrix, np.arange(n, dtype=np.int64), np.ones(n, np.int64))
+    everybody = np.arange(n, dtype=np.int64)
     scores = np.empty((n, n_steps))
     for step in range(1, n_steps + 1):
-        wide[:, -1] = step
+        wide = with_step(matrix, everybody, np.full(n, step, np.int64), ahead)
         scores[:, step - 1] = boosting.raw_score(boosters, wide, num_threads)
     return scores
 

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
 from lapse.models import boosting
+from lapse.models.ahead import Ahead
 from lapse.models.encoding import Encoding
 from lapse.models.person_period import choose_snapshots, scores_by_step, steps_a_year, with_step
 from lapse.schema import Bool, Float64
@@ -31,7 +32,8 @@ MIN_ROWS = 50
 class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Expected spend in each step, given a customer at its start.
 
-    LightGBM on one row a snapshot and step, with the step's number as a feature. Where no spend is negative
+    LightGBM on one row a snapshot and step, with the step's number as a feature and what is known ahead
+    (:mod:`lapse.models.ahead`) as at that step. Where no spend is negative
     the objective is Poisson: it needs nothing Poisson about money, only that the spread grows with the mean,
     and its totals are right where its means are. Where some are negative (refunds beyond purchases) it is
     least squares. Spend is divided by its mean size before the fit, so that the currency's unit changes
@@ -131,7 +133,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.boosters_ = []
         if self.objective_ != "zero":
             settings = boosting.Settings.of(self, self.objective_)
-            wide = with_step(matrix, snapshot, step + 1)
+            wide = with_step(matrix, snapshot, step + 1, self._ahead())
             self.boosters_ = boosting.boost(settings, wide, target / self.scale_, None, encoding.categorical)
         self._describe()
         return self
@@ -156,7 +158,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         if self.objective_ == "zero":
             return np.zeros((len(matrix), n_steps))
         observed = min(n_steps, self.n_steps_observed_)
-        score = scores_by_step(self.boosters_, matrix, observed, self.num_threads)
+        score = scores_by_step(self.boosters_, matrix, observed, self._ahead(), self.num_threads)
         money = self.scale_ * (np.exp(score) if self.objective_ == "poisson" else score)
         if n_steps == observed:
             return money
@@ -189,6 +191,9 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         model.n_rows_, model.n_snapshots_ = facts["n_rows"], facts["n_snapshots"]
         model._describe()
         return model
+
+    def _ahead(self) -> Ahead:
+        return Ahead.of(self.encoding_.names, self.step_days)
 
     def _describe(self) -> None:
         self.feature_names_in_ = np.array(self.encoding_.names, object)
