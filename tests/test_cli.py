@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +39,7 @@ def test_from_check_to_explain(config: Path) -> None:
 
     scored = run("score", config, "--as-of", "2024-10-31", "--json")
     assert scored.returncode == 0, scored.stderr
+    assert "hindsight" in scored.stderr
     told = json.loads(scored.stdout)
     scores = pd.read_parquet(config.parent / "out" / "scores")
     assert told["rows"] == len(scores)
@@ -81,6 +84,19 @@ def test_exit_codes(config: Path, tmp_path: Path) -> None:
     assert no_table.returncode == 3
     assert "nothing.parquet" in no_table.stderr
     assert run("demo", "bakery", tmp_path / "x").returncode == 2
+
+
+def test_a_polite_kill_leaves_no_temporary_folder(config: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from lapse.cli import main; main()", "check", str(config)]
+    with subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL
+    ) as job:
+        while not list(tmp_path.glob("lapse-*")):
+            assert job.poll() is None
+            time.sleep(0.01)
+        job.terminate()
+        assert job.wait() == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -114,6 +114,13 @@ def test_one_customer_can_be_scored_by_a_model_of_others(tmp_path: Path) -> None
     assert 0 < scores["churn_probability"].iloc[0] < 1
 
 
+def test_a_limit_shorter_than_what_the_data_shows_is_evaluated_up_to_it(tmp_path: Path) -> None:
+    short = {"margin_rate": 0.3, "discount_rate": 0.1, "limit": "30d"}
+    with history_of(tmp_path, orders(150, 366, 15), value=short) as history:
+        evaluation = lapse.train(lapse.snapshots(history)).evaluation
+    assert sorted(set(evaluation.lifetime["days"])) == [0, 30]
+
+
 def test_nobody_at_risk_at_any_date_is_refused(tmp_path: Path) -> None:
     gone = pd.DataFrame({"customer": ["a"], "at": [pd.Timestamp("2024-01-01")], "paid": [1.0]})
     with history_of(tmp_path, gone) as history, pytest.raises(DataError, match="customers at risk"):

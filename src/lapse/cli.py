@@ -8,6 +8,7 @@ heavy is imported before a verb needs it.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -44,15 +45,16 @@ class DemoName(StrEnum):
 
 
 def main() -> None:
-    """Run the command line; every known error is one clear text and its own exit code."""
+    """Run the command line; every known error is one clear text and its own exit code.
+
+    A polite kill ends the program as an error does, so that temporary folders are removed.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except LapseError as error:
         sys.stderr.write(f"{type(error).__name__}:\n" + "\n".join(f"  {p}" for p in error.problems) + "\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; nothing was changed\n")
-        sys.exit(1)
 
 
 def _version(asked: bool) -> None:
@@ -126,14 +128,16 @@ def score(config: Config, as_of: AsOf, model: Which = "champion", as_json: AsJso
     from lapse.config import load
     from lapse.history import read
     from lapse.jobs.progress import reporting
+    from lapse.jobs.score import hindsight, summary
     from lapse.jobs.score import score as write_scores
-    from lapse.jobs.score import summary
     from lapse.jobs.tracking import fetch
 
     business = load(config)
     chosen = fetch(business, model)
     with read(business) as history, reporting(f"score {as_of}", history.n_buckets) as advance:
         file = write_scores(history, chosen, as_of, advance=advance)
+    if warning := hindsight(chosen, as_of):
+        sys.stderr.write(f"warning: {warning}\n")
     document, text = summary(file)
     _out(as_json, document, text)
 

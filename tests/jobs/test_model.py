@@ -38,10 +38,19 @@ def test_the_curve_goes_through_the_churn_probability(place: Place, today: Datas
     assert place.model.score(today)["churn_probability"].between(0, 1).sum() == len(today)
 
 
-def test_cash_flows_add_up_to_the_clv(place: Place, today: Dataset) -> None:
-    flows = cash_flows(place.model.curve(today), place.business.value)
-    clv = place.model.estimators.predict(today.features)["clv"].to_numpy()
-    np.testing.assert_allclose(flows.sum(axis=1), clv, rtol=1e-9)
+def test_cash_flows_add_up_to_the_clv_and_follow_the_formula(place: Place, today: Dataset) -> None:
+    value, curve = place.business.value, place.model.curve(today)
+    flows = cash_flows(curve, value)
+    clv = place.model.score(today).dropna(subset="clv").set_index("customer_id")["clv"]
+    np.testing.assert_allclose(flows.sum(axis=1), clv.loc[today.keys["customer_id"]], rtol=1e-9)
+    step, whole = curve.step_days, value.limit // curve.step_days
+    for row in range(0, len(today), 50):
+        for k in range(whole):
+            begins = 1.0 if k == 0 else curve.survival[row, k - 1]
+            served = (begins + curve.survival[row, k]) / 2 * value.cost_to_serve * step / 365
+            margin = begins * curve.spend[row, k] * value.margin_rate
+            expected = (margin - served) / (1 + value.discount_rate) ** ((k + 0.5) * step / 365)
+            assert flows[row, k] == pytest.approx(expected, rel=1e-9)
 
 
 def test_reasons_add_up_to_the_raw_score(place: Place, today: Dataset) -> None:
@@ -105,6 +114,15 @@ def test_another_question_is_refused_part_by_part(place: Place) -> None:
         place.model.asked_by(other, name="m", version="1")
     assert [problem.what for problem in caught.value.problems] == ["currency", "churn"]
     assert caught.value.exit_code == 4
+
+
+def test_other_values_are_another_question_but_trusted_columns_are_not(place: Place) -> None:
+    richer = place.business.value.model_copy(update={"margin_rate": 0.9})
+    with pytest.raises(GateError, match="value"):
+        place.model.asked_by(place.business.model_copy(update={"value": richer}), name="m", version="1")
+    features = place.business.features.model_copy(update={"trusted": ("some__column",)})
+    trusting = place.business.model_copy(update={"features": features})
+    assert place.model.asked_by(trusting, name="m", version="1").name == "m"
 
 
 def test_a_frame_of_other_columns_is_refused(place: Place, today: Dataset) -> None:

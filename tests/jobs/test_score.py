@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -57,6 +59,38 @@ def test_a_date_outside_the_data_writes_nothing(shop: Place, tmp_path: Path, as_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_jobs_at_one_partition_exclude_each_other(shop: Place, tmp_path: Path) -> None:
+    model = fetch(shop.business, "champion")
+    file = score(shop.history, model, AS_OF, tmp_path)
+    before = file.read_bytes()
+    held = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(DataError, match="another job"):
+            score(shop.history, model, AS_OF, tmp_path)
+    finally:
+        os.close(held)
+    assert file.read_bytes() == before
+    assert score(shop.history, model, AS_OF, tmp_path) == file
+
+
+def test_a_failure_on_the_way_leaves_the_old_partition(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fetch(shop.business, "champion")
+    file = score(shop.history, model, AS_OF, tmp_path)
+    before = file.read_bytes()
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", broken)
+    with pytest.raises(OSError, match="no space left"):
+        score(shop.history, model, AS_OF, tmp_path)
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
 def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: Place, tmp_path: Path) -> None:
     shop.model.save(tmp_path / "model")
     model, scores = shop.model.asked_by(shop.business, name="m", version="1"), tmp_path / "scores"
@@ -95,8 +129,8 @@ def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: P
             if "done" in job.stdout.read():
                 duration = max(0.05, min(duration, time.monotonic() - start))
         killed += job.returncode == -signal.SIGKILL
-        visible = [file for file in old.parent.iterdir() if not file.name.startswith(".")]
-        assert visible == [old]
+        seen = duckdb.sql(f"select count(*) from read_parquet('{scores}/*/*.parquet')").fetchall()
+        assert seen == [(len(expected),)]
         if old.read_bytes() != before:
             pd.testing.assert_frame_equal(
                 columns_but_scored_at(old).sort_values("customer_id", ignore_index=True),

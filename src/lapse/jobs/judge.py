@@ -58,7 +58,7 @@ def judge(data: Dataset, estimators: Estimators) -> Verdict:
     probabilities = evaluate_probabilities(
         happened.lapsed, said, customer, as_of, n_replicates=REPLICATES, seed=SEED
     )
-    observed = observed_steps(test)
+    observed = observed_steps(test, estimators.n_steps)
     survival = {
         "lapse": curve.survival[:, : observed.shape[1]],
         "Kaplan-Meier": _kaplan_meier(fit, observed.shape),
@@ -94,8 +94,8 @@ def judge(data: Dataset, estimators: Estimators) -> Verdict:
     return Verdict(evaluation, _draw(evaluation, happened.lapsed, said))
 
 
-def observed_steps(test: Dataset) -> Float64:
-    """Return what the data shows of each test row at the end of each step; NaN where it does not reach."""
+def observed_steps(test: Dataset, most: int) -> Float64:
+    """Return what the data shows of each test row at the end of at most so many steps; NaN beyond it."""
     happened, step = test.labels, test.business.step_days
     follow_up = (test.cut - test.day).astype(np.int32)
     return observe_steps(
@@ -103,7 +103,7 @@ def observed_steps(test: Dataset) -> Float64:
         happened.duration_days,
         follow_up,
         step_days=step,
-        n_steps=int(follow_up.max()) // step,
+        n_steps=min(int(follow_up.max()) // step, most),
     )
 
 
@@ -145,13 +145,15 @@ def _kaplan_meier(fit: Dataset, shape: tuple[int, ...]) -> Float64:
 
 
 def _past_spend(test: Dataset) -> dict[str, Float64]:
-    """Return the yardstick of money: what was spent in the longest window, scaled to the horizon."""
+    """Return the yardstick of money: what a day of the longest window brought, times the days of the horizon.
+
+    Where the data is younger than the window its sums are scaled to it already (see ``docs/features.md``).
+    """
     business = test.business
     window = max(business.features.windows)
     names = [f"{event}__sum__{window}d" for event in business.revenue_events]
     past = test.features[names].sum(axis=1).to_numpy(np.float64)
-    seen = np.minimum(test.features["customer__tenure_days"].to_numpy(np.float64) + 1, window)
-    return {"past spend": past / np.maximum(seen, business.snapshots.horizon) * business.snapshots.horizon}
+    return {"past spend": past / window * business.snapshots.horizon}
 
 
 def _dates(data: Dataset) -> tuple[str, ...]:

@@ -93,7 +93,15 @@ class Model:
         -------
         DataFrame
             The columns of :data:`lapse.schema.SCORE_COLUMNS` but ``scored_at``, sorted by customer.
+
+        Raises
+        ------
+        GateError
+            If the features were computed by another recipe than the model's.
         """
+        if data.recipe.to_json() != self.recipe.to_json():
+            hint = "pass recipe=model.recipe to lapse.snapshots"
+            raise GateError(Problem("dataset", "recipe", "the model's own", "another one", hint))
         excluded = data.excluded.rename(columns={"reason": "exclusion_reason"}).assign(status="excluded")
         parts = [excluded] if len(data) == 0 else [self._scored(data), excluded]
         table = pd.concat(parts, ignore_index=True).assign(
@@ -170,15 +178,18 @@ class Model:
 
 
 def question(business: Business) -> dict[str, Any]:
-    """Return what a model's predictions mean, as far as the config decides it."""
+    """Return what a model's predictions mean, as far as the config decides it.
+
+    ``value`` belongs to it: the limits of the tiers are money, found under the values of training.
+    """
     return {
         "business": business.business,
         "currency": business.currency,
         "timezone": business.timezone,
         "churn": business.churn.model_dump(mode="json"),
         "snapshots.horizon": business.snapshots.horizon,
-        "value.revenue": list(business.revenue_events),
-        "features": business.features.model_dump(mode="json"),
+        "value": business.value.model_dump(mode="json") | {"revenue": list(business.revenue_events)},
+        "features": business.features.model_dump(mode="json", exclude={"trusted"}),
         "event attributes": {
             name: [list(event.features), list(event.categories)] for name, event in business.events.items()
         },

@@ -5,14 +5,19 @@ customer known at as_of, sorted by customer within each bucket. The date stands 
 partitions have it, and not in the file, so that one reader sees the whole table.
 
 The file is written under another name in the same folder and renamed when it is complete: a reader sees the
-old partition or the new one. A job that is killed leaves at most a hidden file, which the next run removes.
-Refused: rows lost or doubled on the way, features other than the model's.
+old partition or the new one. The other name does not end in ``.parquet``, so no pattern takes it for scores.
+A job that is killed leaves at most such a file, which the next run removes. Two jobs at one partition exclude
+each other by a lock on its folder, which the system releases with the process. Refused: a partition that
+another job is writing, rows lost or doubled on the way, features other than the model's.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +43,7 @@ _TYPES: dict[str, pa.DataType] = {
         pa.string(),
     ),
 }  # fmt: skip
-_STALE = ".scores-*.parquet"
+_UNFINISHED = ".unfinished"
 
 
 def score(
@@ -67,30 +72,52 @@ def score(
     day = scoring_day(history, as_of)
     partition = (folder or history.business.scores.path) / f"as_of={to_date(day)}"
     partition.mkdir(parents=True, exist_ok=True)
-    for stale in partition.glob(_STALE):
-        stale.unlink()
-    hidden = partition / f".scores-{os.getpid()}.parquet"
+    with _alone(partition):
+        for stale in partition.glob(f"*{_UNFINISHED}"):
+            stale.unlink()
+        hidden = partition / f".scores{_UNFINISHED}"
+        try:
+            _write(history, model, day, hidden, advance)
+            return hidden.replace(partition / "scores.parquet")
+        finally:
+            hidden.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(partition: Path) -> Iterator[None]:
+    """Hold a partition for this job; whoever comes second is refused rather than made to wait."""
+    folder = os.open(partition, os.O_RDONLY)
     try:
-        _write(history, model, day, hidden, advance)
-        final = partition / "scores.parquet"
-        hidden.replace(final)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            where, got = str(partition), "another job that is writing it"
+            raise DataError(
+                Problem(where, "score table", "no other job at it", got, "wait for it")
+            ) from error
+        yield
+        os.fsync(folder)  # the rename, too, survives a power cut
     finally:
-        hidden.unlink(missing_ok=True)
-    return final
+        os.close(folder)
 
 
 def _write(history: History, model: Model, day: int, file: Path, advance: Advance) -> None:
     scored_at = datetime.now(UTC)
     writer: pq.ParquetWriter | None = None
+    rows = 0
     try:
         for number, part in enumerate(scoring_parts(history, day, model.recipe)):
             advance(f"bucket {number + 1}")
             table = to_arrow(model.score(part).assign(scored_at=scored_at), part)
+            rows += len(table)
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
     finally:
         if writer is not None:
             writer.close()
+    if rows == 0:
+        where = str(history.business.source)
+        raise DataError(Problem(where, "as_of", "a date on which some customer is known", str(to_date(day))))
     with file.open("rb") as written:
         os.fsync(written.fileno())
 
@@ -113,6 +140,19 @@ def to_arrow(scores: pd.DataFrame, part: Dataset) -> pa.Table:
     return pa.table(
         {name: pa.array(scores[name], types.get(name, pa.float64()), from_pandas=True) for name in columns}
     )
+
+
+def hindsight(model: Model, as_of: date | str) -> str:
+    """Return a warning where the model learned what became of the very customers to be scored, or nothing.
+
+    Scores of such a date look better than any that could have been made then.
+    """
+    learned = date.fromisoformat(model.facts["last_as_of"])
+    known_until = learned + timedelta(days=model.business.snapshots.horizon)
+    asked = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    if asked >= known_until:
+        return ""
+    return f"the model learned from outcomes up to {known_until}: scores as of {asked} are hindsight"
 
 
 def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:

@@ -23,7 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
-from lapse.config import Business
+from lapse.config import Business, resolve_url
 from lapse.errors import DataError, Problem
 from lapse.jobs.estimators import PREDICTED
 from lapse.jobs.model import Model
@@ -65,7 +65,9 @@ class Registered:
 
     Attributes
     ----------
-    run_id, uri, name : str
+    run_id, name : str
+    uri : str
+        As the config writes it, secrets not filled in.
     version : str
     aliases : tuple of str
     """
@@ -174,7 +176,7 @@ def signature_of(features: pd.DataFrame) -> ModelSignature:
 
 
 def _client(business: Business) -> mlflow.MlflowClient:
-    mlflow.set_tracking_uri(business.tracking.uri)
+    mlflow.set_tracking_uri(resolve_url(business.tracking.uri))
     if database := _sqlite_file(business):
         database.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
@@ -192,7 +194,7 @@ def _experiment(client: mlflow.MlflowClient, business: Business) -> str:
 
 
 def _sqlite_file(business: Business) -> Path | None:
-    uri = business.tracking.uri
+    uri = resolve_url(business.tracking.uri)
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
