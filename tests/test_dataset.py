@@ -122,7 +122,8 @@ def test_a_limit_shorter_than_what_the_data_shows_is_evaluated_up_to_it(tmp_path
 
 
 def test_nobody_at_risk_at_any_date_is_refused(tmp_path: Path) -> None:
-    gone = pd.DataFrame({"customer": ["a"], "at": [pd.Timestamp("2024-01-01")], "paid": [1.0]})
+    days = pd.to_datetime(["2024-01-01", "2024-12-31"])  # before the first date and after the last
+    gone = pd.DataFrame({"customer": ["a", "b"], "at": days, "paid": 1.0})
     with history_of(tmp_path, gone) as history, pytest.raises(DataError, match="customers at risk"):
         lapse.snapshots(history)
 
@@ -166,7 +167,7 @@ def test_what_became_known_after_the_first_test_date_teaches_nothing(tmp_path: P
         first_test = to_date(data.calendar.test[0])
         known = table[table["known"] < pd.Timestamp(first_test) + timedelta(days=1)]
         fit = data.fit_part()
-    with history_of(tmp_path, known, events=events) as history:
+    with history_of(tmp_path, known, events=events, observed_until=first_test) as history:
         truncated = lapse.snapshots(history, first_test, recipe=data.recipe)
         assert len(truncated) > 0
         bucket = history.bucket(0)

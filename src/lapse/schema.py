@@ -124,8 +124,9 @@ class Bucket:
     customer_id : pyarrow.Array, shape (n_customers,)
         Ascending and unique: int64 or string.
     known_day : int32, shape (n_customers,)
-        First day on which the business knew of the customer: the earliest of the known days of the
-        customer's row (where mapped) and of its events.
+        First day on which the business knew of the customer: the earliest of ``profile_known_day`` and of
+        the known days of its events. Who has a row in a table without ``known_at`` has been known from always
+        (the smallest int32), with events or without.
     profile : pyarrow.Table, n_customers rows
         The mapped ``features`` of the customers table, null where the customer has no row there.
     profile_known_day : int32, shape (n_customers,)

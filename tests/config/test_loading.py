@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lapse.config import load, resolve_url
+from lapse.config import load
 from lapse.errors import ConfigError
 
 SHOP: dict[str, Any] = {
@@ -58,6 +58,8 @@ def refusal(folder: Path, raw: dict[str, Any] | str) -> ConfigError:
 
 
 SPAN = ("events.order.columns.end", "until")
+TOLD = ("events.order.columns.end_known_at", "told")
+WHY = ("events.order.columns.cause", "why")
 REFUSED = [
     ([("colour", "red")], "colour: expected a key that lapse knows, got an unknown key (value 'red')"),
     ([("currenzy", "EUR")], "did you mean 'currency'?"),
@@ -107,6 +109,9 @@ REFUSED = [
     ([("events.order.path", "o.xlsx")], "events.order.path: expected a file ending in .parquet or .csv, got"),
     ([("events.order.features", ["plan", "plan"])], "events.order.features: expected each column once, got"),
     ([("events.order.features", ["id"])], "events.order.features: expected attributes of customers, got the"),
+    ([SPAN, ("events.order.features", ["until"])], "events.order.features: expected what is known when the"),
+    ([SPAN, TOLD, ("events.order.categories", ["told"])], "the column of the role 'end_known_at'"),
+    ([SPAN, WHY, ("events.order.categories", ["why"])], "got 'why', the column of the role 'cause'"),
     ([("events.order.allowed", {"size": ["s"]})], "events.order.allowed.size: expected a column listed"),
     ([("events.order.csv", {"numbers": ["size"]})], "events.order.csv.numbers: expected columns listed"),
     ([("events.customers", SHOP["events"]["visit"])], "events.customers: expected another name"),
@@ -199,16 +204,33 @@ def test_the_hash_is_of_what_is_said_and_not_of_where(tmp_path: Path) -> None:
     assert hashes["one"] == hashes["two"] == hashes["reordered"] != hashes["other"]
 
 
-def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DB_USER", "reader")
-    monkeypatch.delenv("DB_PASSWORD", raising=False)
-    monkeypatch.delenv("DB_HOST", raising=False)
-    with pytest.raises(ConfigError) as caught:
-        resolve_url("postgresql://${DB_USER}:${DB_PASSWORD}@${DB_HOST}/shop")
-    assert [problem.what for problem in caught.value.problems] == ["${DB_PASSWORD}", "${DB_HOST}"]
-    monkeypatch.setenv("DB_PASSWORD", "x")
-    monkeypatch.setenv("DB_HOST", "db")
-    assert (
-        resolve_url("postgresql://${DB_USER}:${DB_PASSWORD}@${DB_HOST}/shop")
-        == "postgresql://reader:x@db/shop"
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ([("events.visit.url", "postgresql://me:s3cret@db/shop")], "events.visit.url"),
+        ([("events.visit.url", "postgresql://db/shop?user=me&password=s3cret")], "events.visit.url"),
+        ([("customers.url", "postgresql://me:s3cret@db/shop")], "customers.url"),
+        ([("tracking.uri", "https://me:s3cret@mlflow.example.com")], "tracking.uri"),
+    ],
+)
+def test_a_password_in_the_file_is_refused_and_not_shown(
+    tmp_path: Path, changes: list[tuple[str, Any]], key: str
+) -> None:
+    told = str(refusal(tmp_path, changed(*changes)))
+    assert f"{key}: expected no password in the file, got " in told
+    assert "write ${NAME} in its place" in told
+    assert "s3cret" not in told
+
+
+def test_a_password_is_not_shown_whatever_else_is_wrong(tmp_path: Path) -> None:
+    raw = changed(("events.visit.uri", "postgresql://me:s3cret@db/shop"), ("tracking.password", "s3cret"))
+    assert "s3cret" not in str(refusal(tmp_path, raw))
+    assert "s3cret" not in str(refusal(tmp_path, "url: postgresql://me:s3cret@db/shop: [\n"))
+
+
+def test_a_password_from_the_environment_is_accepted(tmp_path: Path) -> None:
+    raw = changed(
+        ("events.visit.url", "postgresql://me:${DB_PASSWORD}@db/shop"), ("tracking.uri", "${MLFLOW_URI}")
     )
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(raw))
+    assert load(tmp_path / "shop.yaml").tracking.uri == "${MLFLOW_URI}"

@@ -14,6 +14,7 @@ from lapse.errors import GateError
 from lapse.explain import group_effects, reasons, size_in_words
 from lapse.explain.speaker import Speaker
 from lapse.features import group_of, words
+from lapse.features.names import silence_told
 from tests.explain.model import explained
 
 
@@ -62,7 +63,9 @@ def test_words_are_those_of_the_feature_that_pushes_most_in_the_groups_direction
                 if group_of(name) == group
             }
             loudest = max(pushes, key=lambda name: pushes[name])
-            assert told[f"reason_{place}"].iloc[row] == words(loudest, values, currency="EUR")
+            silences = {silence_told(name, values) for name in pushes} - {None}
+            if place == 1 or not silences:
+                assert told[f"reason_{place}"].iloc[row] == words(loudest, values, currency="EUR")
 
 
 @given(data=st.data(), n=st.integers(1, 8), top=st.integers(1, 6))
@@ -132,13 +135,55 @@ def test_words_shared_between_rows_are_right_for_each_of_them():
     ]
 
 
+def told_of(values: dict[str, float], pushes: list[float]) -> list[str]:
+    contributions = np.array([[*pushes, -2.0]])
+    told = reasons(pd.DataFrame([values]), contributions, contributions.sum(axis=1))
+    return told[["reason_1", "reason_2", "reason_3"]].iloc[0].dropna().tolist()
+
+
+BOTH = {"basket__days_since_last": 15.0, "department__days_since_last": 15.0, "department__gap_mean": 4.0}
+
+
+def test_a_later_reason_does_not_repeat_the_silence_of_an_earlier_one():
+    assert told_of(BOTH, [2.0, 0.9, 0.1]) == ["no basket for 15 days", "usually a department every 4 days"]
+    assert told_of(BOTH, [0.5, 0.9, 0.1]) == [
+        "no department for 15 days, usually every 4",
+        "no basket for 15 days",
+    ]
+    today = {**BOTH, "basket__days_since_last": 0.0, "department__days_since_last": 0.0}
+    assert told_of(today, [2.0, 0.9, 0.1]) == ["a basket today", "usually a department every 4 days"]
+    apart = {**BOTH, "department__days_since_last": 14.0}
+    assert told_of(apart, [2.0, 0.9, 0.1])[1] == "no department for 14 days, usually every 4"
+
+
+def test_a_feature_that_pushes_the_other_way_does_not_step_in():
+    assert told_of(BOTH, [2.0, 0.9, -0.1])[1] == "no department for 15 days, usually every 4"
+
+
+def test_an_effect_is_the_groups_whichever_feature_is_told():
+    contributions = np.array([[2.0, 0.9, 0.1, -2.0]])
+    told = reasons(pd.DataFrame([BOTH]), contributions, np.array([1.0]), top=2).iloc[0]
+    assert told["reason_2_effect"] == pytest.approx(1.0)
+    assert told["reason_2_group"] == "department timing"
+
+
+def test_two_reasons_are_never_the_same_words_while_a_group_has_others():
+    values = {
+        "rise__days_since_last": np.nan,
+        "rise__count__365d": 0.0,
+        "rise__sum__365d": 0.0,
+        "rise__sum__30d": 0.0,
+    }
+    assert told_of(values, [0.0, 2.0, 1.0, -0.5]) == ["no rise in 365 days", "no rise in 30 days"]
+
+
 def test_columns_of_a_users_own_table_are_told_by_name():
     features = pd.DataFrame({"Contract": pd.Categorical(["monthly", None]), "Charges": [19.5, np.nan]})
     contributions = np.array([[0.5, 0.2, -1.0], [0.5, 0.2, -1.0]])
     told = reasons(features, contributions, contributions.sum(axis=1), top=2)
     assert told["reason_1"].tolist() == ["Contract is monthly", "Contract not known"]
     assert told["reason_2"].tolist() == ["Charges is 19.5", "Charges not known"]
-    assert Speaker(pd.DataFrame({"Visits": [3]}), "").tell("Visits", 0) == "Visits is 3"
+    assert Speaker(pd.DataFrame({"Visits": [3]}), "").tell("Visits", 0).text == "Visits is 3"
 
 
 def test_no_rows_give_no_reasons():

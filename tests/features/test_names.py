@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 
 from lapse.features import compute, fit_recipe, group_of, words
+from lapse.features.names import silence_told
 from lapse.features.phrases import PHRASES
 from lapse.features.recipe import FAMILIES
-from lapse.features.wording import days, plain, plural
+from lapse.features.wording import days, one, percent, plain, plural, whole
 from tests.features.histories import (
     FIRST,
     LAST,
@@ -89,7 +91,7 @@ CONTRACT = {
         ("basket__silence__28d", "30 % chance of 28 more days without a basket, going by its own gaps"),
         (
             "basket__silence_chance__28d",
-            "60 % chance of no basket in the horizon, going by the pace of 28 days",
+            "60 % chance of no basket in the horizon at the recent pace",
         ),
         ("basket__rate__30d", "at the recent pace a basket every 8 days"),
         ("basket__count__7d", "no basket in 7 days, 3 in the 23 days before"),
@@ -100,7 +102,7 @@ CONTRACT = {
         ("basket__sum__30d", "spent 120 EUR on baskets in 30 days (down 40 %)"),
         ("basket__sum__90d", "spent 520 EUR on baskets in 90 days"),
         ("basket__sum__7d", "5.50 EUR back for baskets in 7 days"),
-        ("basket__mean__30d", "40 EUR a basket in 30 days"),
+        ("basket__mean__30d", "40 EUR on average per basket, last 30 days"),
         ("basket__max__30d", "largest basket in 30 days: 1,234 EUR"),
         ("basket__last_amount", "last basket: 9.50 EUR"),
         ("basket__distinct_department__30d", "5 different departments among baskets in 30 days"),
@@ -156,15 +158,28 @@ def test_contracts_in_words(name: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "name", "told"),
     [
-        ({"basket__days_since_last": 0.0}, "basket timing", "a basket on the day, usually every 6 days"),
+        ({"basket__days_since_last": 0.0}, "basket timing", "a basket today, usually every 6 days"),
         ({"basket__days_since_last": 1.0, "basket__gap_mean": NAN}, "basket timing", "no basket for 1 day"),
         ({"basket__days_since_last": NAN}, "basket timing", "no basket on record"),
         ({"basket__gap_mean": NAN}, "basket__gap_mean", "too few baskets on record to know a rhythm"),
+        ({"basket__gap_mean": 1.0}, "basket timing", "no basket for 19 days, usually every day"),
+        ({"basket__gap_mean": 1.0}, "basket__gap_mean", "usually a basket every day"),
+        ({"basket__since_vs_gap": 0.0}, "basket__since_vs_gap", "a basket today"),
+        (
+            {"basket__since_vs_gap": 0.04},
+            "basket__since_vs_gap",
+            "4 % of the usual gap since the last basket",
+        ),
+        (
+            {"basket__distinct_department__30d": 1.0},
+            "basket__distinct_department__30d",
+            "1 department among baskets in 30 days",
+        ),
         ({"basket__rate__30d": 0.0}, "basket__rate__30d", "hardly any basket at the recent pace"),
-        ({"basket__trend__30d": NAN}, "basket__trend__30d", "no basket in the last 90 days"),
+        ({"basket__trend__30d": NAN}, "basket__trend__30d", "no basket in 90 days"),
         ({"basket__mean__30d": NAN}, "basket__mean__30d", "no basket in 30 days"),
         ({"term__days_to_end": -3.0}, "term__days_to_end", "term ended 3 days ago"),
-        ({"term__days_to_end": 0.0}, "term__days_to_end", "term ends on the day"),
+        ({"term__days_to_end": 0.0}, "term__days_to_end", "term ends today"),
         ({"term__days_to_end": None}, "term__days_to_end", "term has no known end"),
         ({"term__renewals": 0.0}, "term__renewals", "term never renewed"),
         ({"term__price_change": NAN}, "term price", "no earlier price of a term"),
@@ -174,6 +189,7 @@ def test_contracts_in_words(name: str, told: str) -> None:
         ({"complaint__open": 0.0, "complaint__open_days": NAN}, "complaint open", "no complaint open"),
         ({"complaint__open": 2.0}, "complaint open", "2 complaints open, the oldest for 12 days"),
         ({"term__terms": 0.0, "term__days_to_end": NAN}, "term contract", "no term on record"),
+        ({"basket__sum__90d": 360.0}, "basket spend", "spent 120 EUR on baskets in 30 days (as before)"),
         ({"basket__sum__30d": 0.0}, "basket spend", "nothing spent on baskets in 30 days"),
         (dict.fromkeys([n for n in BASKET if "share_" in n], NAN), "basket mix", "no basket in 90 days"),
         ({"customer__kinds__30d": 0.0}, "breadth", "no contact in 30 days"),
@@ -182,6 +198,159 @@ def test_contracts_in_words(name: str, told: str) -> None:
 )
 def test_other_values_and_missing_ones_in_words(changed: dict[str, object], name: str, told: str) -> None:
     assert words(name, {**BASKET, **CONTRACT, **changed}, currency="EUR") == told
+
+
+YEARLY = {
+    "term__days_since_last": 353.0,
+    "term__gap_mean": 365.0,
+    "term__count__30d": 0.0,
+    "term__count__365d": 1.0,
+    "term__trend__30d": 0.0,
+    "term__rate__30d": 0.004,
+    "term__sum__30d": 0.0,
+    "term__sum__365d": 290.0,
+    "term__mean__365d": 290.0,
+    "term__max__365d": 290.0,
+    "term__days_to_end": 12.0,
+}
+"""A member in mid-term: it has a term, and no new one."""
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "told"),
+    [
+        ({}, "term__days_since_last", "the term began 353 days ago, usually a new one every 365"),
+        ({"term__gap_mean": NAN}, "term__days_since_last", "the term began 353 days ago"),
+        (
+            {"term__days_to_end": -3.0},
+            "term__days_since_last",
+            "the last term began 353 days ago, usually a new one every 365",
+        ),
+        (
+            {"term__days_since_last": 0.0},
+            "term__days_since_last",
+            "the term began today, usually a new one every 365 days",
+        ),
+        ({"term__days_since_last": NAN}, "term__days_since_last", "no term on record"),
+        ({}, "term__gap_mean", "usually a new term every 365 days"),
+        ({}, "term__count__30d", "no new term in 30 days, 1 in the 335 days before"),
+        ({}, "term__count__365d", "1 new term in 365 days"),
+        ({}, "term__trend__30d", "no new term in 30 days, 1 in the 335 days before"),
+        ({}, "term__rate__30d", "at the recent pace a new term every 250 days"),
+        ({}, "term__sum__30d", "no new term in 30 days"),
+        ({}, "term__sum__365d", "spent 290 EUR on new terms in 365 days"),
+        ({}, "term__mean__365d", "290 EUR on average per term, last 365 days"),
+        ({"term__mean__365d": NAN}, "term__mean__365d", "no new term in 365 days"),
+        ({}, "term__max__365d", "dearest term in 365 days: 290 EUR"),
+    ],
+)
+def test_a_term_that_runs_is_not_called_missing(changed: dict[str, object], name: str, told: str) -> None:
+    assert words(name, {**YEARLY, **changed}, currency="EUR") == told
+
+
+def test_what_lasts_is_new_only_at_its_beginning() -> None:
+    row = {"complaint__open": 1.0, "complaint__open_days": 58.0, "complaint__days_since_last": 58.0}
+    assert words("complaint__days_since_last", row) == "no new complaint for 58 days"
+    assert words("complaint__days_since_last", {"complaint__days_since_last": 58.0}) == (
+        "no complaint for 58 days"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "told"),
+    [
+        ({}, "order__days_since_last", "an order today, usually every 6 days"),
+        ({}, "order__gap_mean", "usually an order every 6.2 days"),
+        ({}, "order__gap_recent", "lately an order every 8 days"),
+        ({}, "order__rate__30d", "at the recent pace an order every 8 days"),
+        ({}, "order__days__30d", "2 days with an order in 30 days"),
+        ({}, "order__quiet__14d", "25 % of days were followed by 14 days without an order"),
+        ({}, "order__silence__28d", "30 % chance of 28 more days without an order, going by its own gaps"),
+        ({"order__count__30d": 0.0}, "order__trend__30d", "no order in 30 days, 4 in the 60 days before"),
+        (
+            {"order__trend__30d": 2.5},
+            "order__trend__30d",
+            "orders in 30 days at 2.5 times the pace of the last 90 days",
+        ),
+    ],
+)
+def test_articles_fit_their_nouns(changed: dict[str, object], name: str, told: str) -> None:
+    row = {
+        "order__days_since_last": 0.0,
+        "order__gap_mean": 6.2,
+        "order__gap_recent": 7.98,
+        "order__rate__30d": 0.125,
+        "order__days__30d": 2.0,
+        "order__quiet__14d": 0.25,
+        "order__silence__28d": 0.3,
+        "order__count__90d": 4.0,
+        "order__trend__30d": 0.0,
+        "order__count__30d": 2.0,
+    }
+    assert words(name, {**row, **changed}) == told
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"price_rise__sum__365d": 44.0}, "price rises of 44 EUR in 365 days"),
+        ({"refund__sum__365d": -12.0}, "refunds in 365 days: 12 EUR back"),
+        ({"refund__mean__365d": -12.0}, "12 EUR back on average per refund, last 365 days"),
+        ({"refund__sum__365d": 0.0}, "no refund in 365 days"),
+        ({"refund__sum__365d": 0.0, "refund__count__365d": 2.0}, "refunds for nothing in 365 days"),
+        ({"refund__sum__365d": NAN}, "unknown amount of refunds in 365 days"),
+        (
+            {"refund__spend_share_store_north__365d": 0.5},
+            "50 % of refunds by amount in 365 days: store north",
+        ),
+    ],
+)
+def test_amounts_of_what_keeps_no_customer_are_not_called_spent(values: dict[str, object], told: str) -> None:
+    assert words(next(iter(values)), values, currency="EUR") == told
+
+
+def test_counts_scaled_to_a_full_window_are_told_as_whole_numbers() -> None:
+    row = {
+        "visit__count__30d": 3.0,
+        "visit__count__90d": 14.4,
+        "visit__days__90d": 1.2,
+        "customer__kinds__30d": 2.0,
+    }
+    assert words("visit__count__30d", row) == "3 visits in 30 days, about 11 in the 60 days before"
+    assert words("visit__count__90d", row) == "about 14 visits in 90 days"
+    assert words("visit__days__90d", row) == "about 1 day with a visit in 90 days"
+
+
+def test_features_of_one_silence_are_known_as_such() -> None:
+    row = {
+        "basket__days_since_last": 26.0,
+        "basket__gap_mean": 6.0,
+        "basket__count__7d": 0.0,
+        "basket__sum__14d": 0.0,
+        "basket__count__30d": 1.0,
+        "department__days_since_last": 26.0,
+        "visit__days_since_last": 25.0,
+        "complaint__days_since_last": 26.0,
+        "complaint__open": 0.0,
+        "refund__days_since_last": NAN,
+        "refund__count__90d": 0.0,
+        "refund__sum__90d": 0.0,
+        "mail__count__7d": 0.0,
+    }
+    told = {name: silence_told(name, row) for name in row}
+    same = {name for name in row if told[name] == told["basket__days_since_last"]}
+    assert same == {
+        "basket__days_since_last",
+        "basket__count__7d",
+        "basket__sum__14d",
+        "department__days_since_last",
+    }
+    assert (
+        told["refund__count__90d"] == told["refund__sum__90d"] == told["refund__days_since_last"] is not None
+    )
+    others = ["visit__days_since_last", "complaint__days_since_last", "refund__days_since_last"]
+    assert len({told[name] for name in others} - {None}) == 3
+    assert all(told[name] is None for name in ("basket__gap_mean", "basket__count__30d", "mail__count__7d"))
 
 
 def test_every_stat_has_its_phrase() -> None:
@@ -197,12 +366,13 @@ def test_every_feature_and_group_of_every_row_has_words(name: str, missing: obje
     recipe = fit_recipe(business(name), [whole], LAST)
     for row in compute(recipe, whole, some_snapshots(rng, 25)).to_pylist()[::3]:
         values = row if missing == "as it is" else dict.fromkeys(row, missing)
-        for one in {*recipe.names, *map(group_of, recipe.names)}:
-            told = words(one, values, currency="EUR")
+        for name_or_group in {*recipe.names, *map(group_of, recipe.names)}:
+            told = words(name_or_group, values, currency="EUR")
             assert told
             assert "__" not in told
             assert "nan" not in told.lower().split()
             assert "None" not in told
+            assert not re.search(r"\ba [aeio]|\bon the day|\d\.0\b", told)
             assert "_" not in told
             assert len(told) < 100
 
@@ -242,7 +412,15 @@ def test_nouns_and_numbers() -> None:
         "coaches",
         "purchases",
     ]
-    assert [plain(x) for x in (3.0, 3.14, 12.0, 1234.4, 0.0312)] == ["3", "3.1", "12", "1,234", "0.031"]
+    assert [plain(x) for x in (3.0, 3.14, 7.97, 1234.4, 0.0312)] == ["3", "3.1", "8", "1,234", "0.031"]
+    assert [one(x) for x in ("hour", "unit", "uninstall", "use", "upgrade", "event", "one_off")] == [
+        *("an hour", "a unit", "an uninstall", "a use"),
+        *("an upgrade", "an event", "a one off"),
+    ]
+    assert [whole(x) for x in (2.0, 1234.0, 11.6, 0.2)] == ["2", "1,234", "about 12", "hardly any"]
+    assert [percent(x) for x in (0.0, 0.001, 0.5, 0.999, 1.0, 1.5)] == [
+        *("0 %", "under 1 %", "50 %", "over 99 %", "100 %", "150 %")
+    ]
     assert [days(x) for x in (1, 1.5, 12.4, 400, 1000)] == [
         "1 day",
         "1.5 days",

@@ -48,7 +48,7 @@ def orders(folder: Path, **columns: Any) -> None:
         {
             "customer": ["b", "a", "b"],
             "at": times("2024-01-03 10:00", "2024-01-02 09:00", "2024-01-01 23:59"),
-            "paid": [10.0, 5.0, -2.5],
+            "paid": [10.0, 5.0, 2.5],
         }
         | columns,
     )

@@ -139,7 +139,7 @@ def test_a_format_that_is_none_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["1,5", "1.000,00", "EUR 3", "1_000", "nan", "inf", " 1", "--1"])
 def test_what_is_not_a_number_is_not_guessed(tmp_path: Path, text: str) -> None:
-    (tmp_path / "orders.csv").write_text(f'customer,at,paid\na,2024-01-01,"{text}"\nb,2024-01-01,-1.5e3\n')
+    (tmp_path / "orders.csv").write_text(f'customer,at,paid\na,2024-01-01,"{text}"\nb,2024-01-01,+1.5e3\n')
     said = refusal(tmp_path, {"order": CSV})
     assert "column 'paid' (events.order.columns.amount): expected a number with the decimal sign '.'" in said
     assert f"got '{text}' (1 row); first: customer a" in said

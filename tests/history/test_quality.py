@@ -47,6 +47,11 @@ def nan_amount(folder: Path) -> dict[str, Any]:
     return {"events": {"order": ORDER}}
 
 
+def returned(folder: Path) -> dict[str, Any]:
+    orders(folder, paid=[10.0, 0.0, -2.5])
+    return {"events": {"order": ORDER}}
+
+
 def known_early(folder: Path) -> dict[str, Any]:
     orders(folder, seen=times("2024-01-03 10:00", "2024-01-02 09:00", "2023-12-31"))
     return {"events": {"order": KNOWN}}
@@ -90,6 +95,11 @@ CASES: list[tuple[Callable[[Path], dict[str, Any]], str, str]] = [
     (null_amount, "null_amounts", "amount: expected a finite number in every row"),
     (infinite_amount, "null_amounts", "first: customer b, time 2024-01-01 23:59:00"),
     (nan_amount, "null_amounts", "amount: expected a finite number"),
+    (
+        returned,
+        "negative_orders",
+        "amount: expected 0 or more, since every row counts as an order, got '-2.5'",
+    ),
     (known_early, "known_before_time", "expected known_at at or after time, got '2023-12-31 00:00:00'"),
     (known_late, "future_dates", "nothing known after today (2024-12-31), got '2025-01-01 00:00:00'"),
     (known_after_observed, "future_dates", "nothing known after observed_until (2024-01-02)"),
@@ -141,6 +151,17 @@ def test_a_row_that_two_rules_drop_is_dropped_once(tmp_path: Path) -> None:
             Finding("order", "null_amounts", 1, "customer a, time 2024-01-02 09:00:00", "dropped"),
         )
         assert len(rows(history, "order")) == 1
+
+
+def test_refunds_and_the_amounts_of_spans_may_be_negative(tmp_path: Path) -> None:
+    orders(tmp_path)
+    refund = {"customer": ["a", "b"], "at": times("2024-01-03", "2024-01-04"), "paid": [-5.0, -1.5]}
+    write(tmp_path, "refunds.parquet", refund)
+    with reading(tmp_path, {"order": ORDER, "refund": {**ORDER, "path": "refunds.parquet"}}) as history:
+        assert rows(history, "refund")["amount"].tolist() == [-5.0, -1.5]
+    terms(tmp_path, price=[30.0, -30.0])
+    with reading(tmp_path, {"term": TERM}, churn=AT_END) as history:
+        assert rows(history, "term")["amount"].tolist() == [30.0, -30.0]
 
 
 def test_a_date_is_not_before_the_hour_of_its_day(tmp_path: Path) -> None:

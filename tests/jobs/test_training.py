@@ -12,6 +12,7 @@ import pytest
 import lapse
 from lapse.errors import DataError, GateError
 from lapse.jobs.estimators import PREDICTED
+from lapse.jobs.run import warn_of_suspects
 from lapse.jobs.tracking import fetch
 from tests.jobs.conftest import Place
 
@@ -30,6 +31,8 @@ def test_the_run_holds_parameters_metrics_tables_pictures_and_config(shop: Place
         for file in client.list_artifacts(run.info.run_id, name)
     }
     assert {"evaluation.txt", "config/shop.yaml", "tables/probabilities.csv", "pictures/reasons.png"} <= kept
+    assert "leak_warnings.txt" in kept
+    assert run.data.params["leak_warnings"] == "0"
 
 
 def test_the_first_version_is_champion_and_the_next_only_challenger(shop: Place) -> None:
@@ -93,6 +96,32 @@ def test_a_column_made_from_the_outcome_is_refused(shop: Place) -> None:
     leaked = data.features.assign(status=data.labels.lapsed.astype(np.float32))
     with pytest.raises(GateError, match="status"):
         lapse.train(replace(data, features=leaked))
+
+
+def test_a_column_that_marks_some_of_the_lapsed_is_a_warning_on_standard_error(
+    shop: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = lapse.snapshots(shop.history)
+    assert warn_of_suspects(data) == []
+    told = data.labels.lapsed & (np.random.default_rng(0).random(len(data)) < 0.3)
+    leaked = data.features.assign(reason=pd.Categorical(np.where(told, "price", None)))
+    (problem,) = warn_of_suspects(replace(data, features=leaked))
+    printed = capsys.readouterr()
+    assert printed.err == f"warning: {problem}\n"
+    assert "column 'reason'" in printed.err
+    assert not printed.out
+
+
+def test_a_tracking_uri_takes_its_secrets_from_the_environment_and_does_not_show_them(
+    shop: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAPSE_TRACKING", shop.business.tracking.uri)
+    tracking = shop.business.tracking.model_copy(update={"uri": "${LAPSE_TRACKING}"})
+    business = shop.business.model_copy(update={"tracking": tracking})
+    assert fetch(business, "champion").recipe.names == shop.model.recipe.names
+    with pytest.raises(DataError, match="versions 1") as caught:
+        fetch(business, "tomorrow")
+    assert caught.value.problems[0].where == "${LAPSE_TRACKING}"
 
 
 def test_training_twice_gives_the_same_model(shop: Place) -> None:

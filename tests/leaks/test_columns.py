@@ -91,6 +91,15 @@ def test_a_reason_that_only_some_leavers_gave_is_a_warning():
     refuse_too_good(found)
 
 
+def test_a_reason_that_most_leavers_gave_is_refused():
+    frame = honest_dataset()
+    told = frame["lapsed"] & (np.random.default_rng(2).random(len(frame)) < 0.65)
+    (found,) = guard(frame.assign(reason=np.where(told, "price", None)))
+    assert found.verdict == "refused"
+    assert found.auc < 0.97
+    assert found.marked >= 0.5
+
+
 @pytest.mark.parametrize(
     "make",
     [

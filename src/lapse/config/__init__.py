@@ -1,6 +1,9 @@
-"""The business YAML: its keys in :mod:`lapse.config.sections`, its checks in :mod:`lapse.config.loading`."""
+"""The business YAML: its keys in :mod:`lapse.config.sections`, its checks in :mod:`lapse.config.loading`.
 
-from lapse.config.loading import load, resolve_url
+URLs with secrets are in :mod:`lapse.config.urls`.
+"""
+
+from lapse.config.loading import load
 from lapse.config.sections import (
     Business,
     Churn,
@@ -14,6 +17,7 @@ from lapse.config.sections import (
     Value,
     parse_days,
 )
+from lapse.config.urls import describe_url, resolve_url
 
 __all__ = [
     "Business",
@@ -26,6 +30,7 @@ __all__ = [
     "Table",
     "Tracking",
     "Value",
+    "describe_url",
     "load",
     "parse_days",
     "resolve_url",

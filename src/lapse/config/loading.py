@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,13 +17,17 @@ import yaml
 from pydantic import ValidationError
 
 from lapse.config.sections import Business, Event, Table
+from lapse.config.urls import describe_url
 from lapse.errors import ConfigError, Problem
 
-_SECRET = re.compile(r"\$\{(\w+)\}")
 _ROLES: Mapping[str, frozenset[str]] = {
     "customers": frozenset({"customer_id", "known_at"}),
     "events": frozenset({"customer_id", "time", "end", "end_known_at", "amount", "known_at", "cause"}),
 }
+
+_SECRET_KEY = re.compile("(?i)(pass|pwd|token|secret)[^.]*$")
+_KNOWN_LATER = ("end", "end_known_at", "cause")
+"""Roles whose columns are filled in after their row became known."""
 
 
 def load(path: str | Path) -> Business:
@@ -58,28 +61,6 @@ def load(path: str | Path) -> Business:
     )
 
 
-def resolve_url(url: str) -> str:
-    """Return a SQLAlchemy URL with every ``${NAME}`` replaced by that environment variable.
-
-    Raises
-    ------
-    ConfigError
-        Naming each variable that is not set.
-    """
-    if missing := [name for name in _SECRET.findall(url) if name not in os.environ]:
-        raise ConfigError(
-            Problem(
-                "url",
-                f"${{{name}}}",
-                expected="an environment variable that is set",
-                got="none",
-                hint=f"export {name}=...",
-            )
-            for name in missing
-        )
-    return _SECRET.sub(lambda match: os.environ[match[1]], url)
-
-
 class _UniqueKeys(yaml.SafeLoader):
     """A safe YAML loader that refuses a key given twice, where YAML would let the last one win."""
 
@@ -104,7 +85,8 @@ def _read(source: Path) -> dict[str, Any]:
             Problem(str(source), "file", "a readable YAML file", str(error.strerror))
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(Problem(str(source), "file", "valid YAML", " ".join(str(error).split()))) from error
+        told = describe_url(" ".join(str(error).split()))
+        raise ConfigError(Problem(str(source), "file", "valid YAML", told)) from None
     if not isinstance(raw, dict):
         raise ConfigError(Problem(str(source), "file", "a mapping of keys", type(raw).__name__))
     return raw
@@ -123,7 +105,8 @@ def _validate(raw: dict[str, Any], where: str) -> tuple[Business | None, list[Pr
 def _problem(item: Mapping[str, Any], where: str) -> Problem:
     key = ".".join(str(part) for part in item["loc"] if part != "[key]") or "file"
     kind = item["type"]
-    got = repr(item["input"])
+    is_secret = _SECRET_KEY.search(key) is not None
+    got = "***" if is_secret else describe_url(repr(item["input"]))
     got = got if len(got) <= 80 else got[:77] + "..."
     if kind == "extra_forbidden":
         return Problem(
@@ -192,6 +175,7 @@ def _contradictions(business: Business, where: str) -> list[Problem]:
         _check_snapshots,
         _check_value,
         _check_custom,
+        _check_tracking,
     )
     return [Problem(where, *parts) for check in checks for parts in check(business)]
 
@@ -227,12 +211,27 @@ def _check_table(key: str, table: Table, needed: set[str]) -> Iterator[tuple[str
         yield (
             f"{key}.url",
             "a SQLAlchemy URL with 'table' or 'query', and none with 'path'",
-            str(table.url),
+            describe_url(str(table.url)),
             "",
         )
+    yield from _check_url(f"{key}.url", table.url or "")
     if table.path is not None and table.path.suffix not in {".parquet", ".csv"}:
         yield f"{key}.path", "a file ending in .parquet or .csv", str(table.path), ""
     yield from _check_attributes(key, table)
+
+
+def _check_url(key: str, url: str) -> Iterator[tuple[str, str, str, str]]:
+    if (shown := describe_url(url)) != url:
+        yield (
+            key,
+            "no password in the file",
+            shown,
+            "write ${NAME} in its place, all of it, and set that environment variable",
+        )
+
+
+def _check_tracking(business: Business) -> Iterator[tuple[str, str, str, str]]:
+    yield from _check_url("tracking.uri", business.tracking.uri)
 
 
 def _check_attributes(key: str, table: Table) -> Iterator[tuple[str, str, str, str]]:
@@ -246,6 +245,14 @@ def _check_attributes(key: str, table: Table) -> Iterator[tuple[str, str, str, s
             f"the customer id '{identifier}'",
             "an id can encode the outcome",
         )
+    for role in _KNOWN_LATER:
+        if (column := table.columns.get(role)) in names:
+            yield (
+                f"{key}.features",
+                "what is known when the row is",
+                f"'{column}', the column of the role '{role}'",
+                "it would be seen from the row's known_at on, before anybody knew it",
+            )
     for name in sorted(set(table.csv.numbers) - set(table.features)):
         yield f"{key}.csv.numbers", "columns listed under features", f"'{name}'", ""
     for name in sorted(table.allowed.keys() - set(names)):

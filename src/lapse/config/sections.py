@@ -171,6 +171,7 @@ class Quality(_Section):
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
     null_keys: Rule = "refuse"
     null_amounts: Rule = "refuse"
+    negative_orders: Rule = "refuse"
     known_before_time: Literal["refuse", "drop", "keep"] = "refuse"
     end_before_time: Rule = "refuse"
     future_dates: Rule = "refuse"
@@ -186,7 +187,7 @@ class Scores(_Section):
 class Tracking(_Section):
     """Where MLflow keeps runs and models."""
 
-    uri: str = "sqlite:///mlflow.db"
+    uri: str = Field("sqlite:///mlflow.db", description="${NAME} is read from the environment")
     experiment: str | None = Field(None, description="default the business")
 
 
@@ -205,7 +206,7 @@ class Business(_Section):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     timezone: Zone = "UTC"
     observed_until: date | None = Field(
-        None, description="last whole day in the tables; default the last one known"
+        None, description="last whole day in the tables; default the churn event's last one known"
     )
     customers: Customers | None = None
     events: dict[Name, Event] = Field(min_length=1)

@@ -149,7 +149,7 @@ def _reason_table(
         behind = members[np.argsort(-np.abs(contributions[0, members]), kind="stable")][:_BEHIND]
         for feature in behind[np.abs(contributions[0, behind]) >= VISIBLE]:
             table.add_row(
-                Text(f"    {speaker.tell(names[feature], 0)}", style="dim"),
+                Text(f"    {speaker.tell(names[feature], 0).text}", style="dim"),
                 Text(f"{contributions[0, feature]:+.2f}", style="dim"),
                 Text(names[feature], style="dim"),
             )

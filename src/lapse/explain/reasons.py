@@ -12,7 +12,9 @@ effect a group (:func:`lapse.features.group_of`); correlated features share an e
 way that is the model's accident, and their sum is not. Groups stand in the order of the size of their effect,
 whatever its sign: what keeps a customer is a reason too, and leaving it out would make a score of 0.2 look
 like a list of complaints. An effect above 0 raises the risk: the odds are multiplied by ``exp(effect)``. The
-words of a group tell of its feature that pushes most in the group's own direction.
+words of a group tell of its feature that pushes most in the group's own direction. Where these words would
+repeat what a stronger reason has said ("no department for 26 days" after "no basket for 26 days"), they tell
+of the next feature of the group that pushes the same way and does not; its effect is still the group's.
 
 An effect is what the model made of a part of the history. It is no cause: nothing here says what would happen
 if it were changed.
@@ -29,7 +31,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lapse.errors import GateError, Problem
-from lapse.explain.speaker import Speaker, group_or_name
+from lapse.explain.speaker import Sentence, Speaker, group_or_name
 from lapse.schema import Float64, Int64
 
 TOLERANCE = 1e-6
@@ -141,15 +143,14 @@ def reasons(
     found = group_effects(list(features.columns), contributions, raw_score)
     order = np.argsort(-np.abs(found.effects), axis=1, kind="stable")[:, :top]
     chosen = np.take_along_axis(found.effects, order, axis=1)
-    speaker = Speaker(features, currency)
+    teller = _Teller(Speaker(features, currency), found, contributions)
     columns: dict[str, npt.NDArray[np.object_] | Float64] = {}
     for place in range(top):
         there = place < order.shape[1]
         group = order[:, place] if there else np.full(len(features), -1)
         effect = chosen[:, place] if there else np.zeros(len(features))
-        feature = _strongest(contributions, found.group, group, effect)
         names = np.array([*found.groups, None], dtype=object)
-        columns[f"reason_{place + 1}"] = speaker.tell_rows(feature)
+        columns[f"reason_{place + 1}"] = teller.tell_rows(group, effect)
         columns[f"reason_{place + 1}_effect"] = effect
         columns[f"reason_{place + 1}_size"] = _sizes(effect)
         columns[f"reason_{place + 1}_group"] = names[np.where(effect == 0, -1, group)]
@@ -194,6 +195,44 @@ def _check_sum(parts: Float64, raw_score: Float64) -> None:
                 f"row {row}: {parts[row].sum():.6f} for a score of {raw_score[row]:.6f}",
             )
         )
+
+
+class _Teller:
+    """Tells one group a row, place after place; it repeats itself only where a group has no other news."""
+
+    def __init__(self, speaker: Speaker, found: GroupEffects, contributions: Float64) -> None:
+        self._speaker = speaker
+        self._names = speaker.names
+        self._group = found.group
+        self._contributions = contributions
+        self._said: list[list[Sentence]] = [[] for _ in range(len(contributions))]
+
+    def tell_rows(self, group: Int64, effect: Float64) -> npt.NDArray[np.object_]:
+        """Return the words of each row's group; None where it has no effect."""
+        told = np.empty(len(group), dtype=object)
+        strongest = _strongest(self._contributions, self._group, group, effect)
+        for row in np.flatnonzero(strongest >= 0).tolist():
+            said, sentence = self._said[row], self._tell(strongest[row], row)
+            if any(sentence.news == earlier.news for earlier in said):
+                sentence = self._another(row, group[row], np.sign(effect[row]), sentence)
+            said.append(sentence)
+            told[row] = sentence.text
+        return told
+
+    def _another(self, row: int, group: int, sign: float, repeated: Sentence) -> Sentence:
+        """Return the strongest that pushes the group's way with news, else one with words not yet told."""
+        members = np.flatnonzero(self._group == group)
+        push = self._contributions[row, members] * sign
+        order = np.argsort(-push, kind="stable").tolist()
+        sentences = [(push[place], self._tell(members[place], row)) for place in order]
+        news = {earlier.news for earlier in self._said[row]}
+        texts = {earlier.text for earlier in self._said[row]}
+        new = (sentence for pushed, sentence in sentences if pushed > 0 and sentence.news not in news)
+        unsaid = (sentence for _, sentence in sentences if sentence.text not in texts)
+        return next(new, None) or (repeated if repeated.text not in texts else next(unsaid, repeated))
+
+    def _tell(self, feature: int, row: int) -> Sentence:
+        return self._speaker.tell(self._names[feature], row)
 
 
 def _strongest(contributions: Float64, group_of_feature: Int64, group: Int64, effect: Float64) -> Int64:

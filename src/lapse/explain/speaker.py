@@ -8,13 +8,14 @@ told by its name and value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lapse.features import group_of, words
-from lapse.schema import Int64
+from lapse.features.names import silence_told
 
 
 def group_or_name(name: str) -> str:
@@ -51,6 +52,22 @@ class _RowView(Mapping[str, object]):
         return len(self._names)
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """One feature of one row in words.
+
+    Attributes
+    ----------
+    text : str
+    news : str
+        What a reader learns: equal for two sentences of a row that say the same of one silence, otherwise the
+        text.
+    """
+
+    text: str
+    news: str
+
+
 class Speaker:
     """Tells features of rows in words.
 
@@ -67,32 +84,33 @@ class Speaker:
     def __init__(self, features: pd.DataFrame, currency: str) -> None:
         self._columns = {str(name): _plain(features[name]) for name in features.columns}
         self._names = tuple(name for name in self._columns if group_or_name(name) != name)
+        self._known = frozenset(self._names)
         self._currency = currency
         self._reads: dict[str, tuple[str, ...]] = {}
-        self._told: dict[tuple[object, ...], str] = {}
+        self._told: dict[tuple[object, ...], Sentence] = {}
 
-    def tell(self, name: str, row: int) -> str:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns, in their order."""
+        return tuple(self._columns)
+
+    def tell(self, name: str, row: int) -> Sentence:
         """Return the words of one feature of one row; a name outside the grammar is told with its value."""
         key = self._key(name, row)
         if key not in self._told:
             view = _RowView(self._columns, self._names, row)
-            text = (
-                words(name, view, currency=self._currency)
-                if name in self._names
-                else _told_plainly(name, view)
-            )
+            sentence = self._say(name, view)
             self._reads[name] = tuple(dict.fromkeys((*self._reads.get(name, ()), *view.read)))
             key = self._key(name, row)
-            self._told[key] = text
+            self._told[key] = sentence
         return self._told[key]
 
-    def tell_rows(self, feature: Int64) -> npt.NDArray[np.object_]:
-        """Return the words of one feature a row, given by its position; None where that is -1."""
-        names = list(self._columns)
-        told = np.empty(len(feature), dtype=object)
-        for row in np.flatnonzero(feature >= 0).tolist():
-            told[row] = self.tell(names[feature[row]], row)
-        return told
+    def _say(self, name: str, view: _RowView) -> Sentence:
+        if name not in self._known:
+            text = _told_plainly(name, view)
+            return Sentence(text, text)
+        text = words(name, view, currency=self._currency)
+        return Sentence(text, silence_told(name, view) or text)
 
     def _key(self, name: str, row: int) -> tuple[object, ...]:
         values = (self._columns[read].item(row) for read in self._reads.get(name, ()))

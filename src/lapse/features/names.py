@@ -25,7 +25,7 @@ from lapse.features.phrases import (
 )
 from lapse.features.wording import spaced
 
-__all__ = ["Feature", "Stat", "group_of", "parse", "slug", "words"]
+__all__ = ["Feature", "Stat", "group_of", "parse", "silence_told", "slug", "words"]
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "timing": ("days_since_last", *POINTS, *SILENCES),
@@ -40,6 +40,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 _PART_OF = {stat: part for part, stats in _PARTS.items() for stat in stats}
 _MIX = ("share_", "spend_share_", "distinct_")
 _ATTRIBUTES = ("latest_", "changes_")
+_EMPTY = ("count", "days", "sum", "mean", "max", "trend")
+_NEVER = (*_EMPTY, "days_since_last", "rate", "gap_mean")
 _TOLD_TOGETHER = {"contract": 2}
 _AT_MOST = 3
 
@@ -113,6 +115,37 @@ def words(name: str, values: Mapping[str, object], *, currency: str = "") -> str
     if not members:
         raise ValueError(f"'{name}' is neither a feature of this row nor a group of its features")
     return ", ".join(dict.fromkeys(_phrase(feature, row) for feature in _spokesmen(members, row)))
+
+
+def silence_told(name: str, values: Mapping[str, object]) -> str | None:
+    """Return which silence a feature of a row tells of, None where it tells of something else.
+
+    "no basket for 26 days", "nothing spent on baskets in 7 days" and, where every basket has a department,
+    "no department for 26 days" are one silence in three sentences; a reader needs one of them.
+
+    Returns
+    -------
+    str or None
+        Equal for features that tell of the same silence: of one event, or of several that were last seen on
+        the same day. What lasts is a silence of its own: that a term began then is no news of visits.
+
+    Examples
+    --------
+    >>> row = {"basket__days_since_last": 26.0, "basket__sum__7d": 0.0, "basket__sum__30d": 12.0}
+    >>> [silence_told(name, row) for name in row]
+    ['nothing for 26 days', 'nothing for 26 days', None]
+    """
+    feature, row = parse(name), Row(values)
+    since = row.since_last(feature.event)
+    if since is None:
+        return None
+    in_window = feature.stat in _EMPTY or feature.stat.startswith(_MIX)
+    if math.isnan(since):
+        return f"no {feature.event}" if in_window or feature.stat in _NEVER else None
+    is_empty = in_window and feature.window is not None and feature.window <= since
+    if not is_empty and feature.stat != "days_since_last":
+        return None
+    return f"no new {feature.event}" if row.is_span(feature.event) else f"nothing for {since:.0f} days"
 
 
 @lru_cache(maxsize=1024)

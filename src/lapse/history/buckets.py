@@ -50,10 +50,8 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
     tables = [*stored.values(), *([profile] if profile is not None else [])]
     customers = _customers(tables)
     events = {name: _events(business.events[name], table, customers) for name, table in stored.items()}
-    known = _first_known(events.values(), len(customers))
     attributes, profile_known = _profile(business.customers, profile, customers)
-    is_dated = (profile_known != ALWAYS) & (profile_known != NEVER)
-    known = np.where(is_dated, np.minimum(known, profile_known), known).astype(np.int32)
+    known = np.minimum(_first_known(events.values(), len(customers)), profile_known)
     return Bucket(number, customers, known, attributes, profile_known, events)
 
 

@@ -49,20 +49,6 @@ class Fetched:
     dialect: str
 
 
-def describe_url(url: str) -> str:
-    """Return a URL that may be shown: as the YAML writes it, with a password in it hidden.
-
-    Examples
-    --------
-    >>> describe_url("postgresql://reader:s3cret@db/shop")
-    'postgresql://reader:***@db/shop'
-    >>> describe_url("postgresql://${DB_USER}:${DB_PASSWORD}@db/shop")
-    'postgresql://${DB_USER}:${DB_PASSWORD}@db/shop'
-    """
-    hidden = re.sub(r"(://[^:/@]*):(?!\$\{\w+\}@).*@", r"\1:***@", url)
-    return re.sub(r"(?i)((?:password|passwd|pwd|token|secret)=)(?!\$\{)[^&;]*", r"\1***", hidden)
-
-
 def fetch(table: Table, wanted: Sequence[str], where: str, folder: Path, home: Path) -> Fetched:
     """Stream the wanted columns of a table or query into Parquet files.
 

@@ -196,6 +196,22 @@ def _missing_values(plan: Plan, business: Business, table: Table) -> Iterator[_R
     if plan.has_amount:
         rule, expected = business.quality.null_amounts, "a finite number in every row"
         yield _Rule("null_amounts", "lacks_amount", rule, "amount", expected, hint=_hint("null_amounts"))
+    if plan.has_amount and plan.source.name == business.churn.event and "end" not in table.columns:
+        yield _negative_orders(business)
+
+
+def _negative_orders(business: Business) -> _Rule:
+    """Return the rule against returns among orders: each would keep its customer as an order does."""
+    return _Rule(
+        "negative_orders",
+        "amount < 0",
+        business.quality.negative_orders,
+        "amount",
+        "0 or more, since every row counts as an order",
+        "CAST(amount AS VARCHAR)",
+        "map returns as an event of their own, such as 'refund', and list it under value.revenue, "
+        "or set quality.negative_orders: drop",
+    )
 
 
 def _impossible_times(plan: Plan, business: Business) -> Iterator[_Rule]:

@@ -3,7 +3,8 @@
 In: a :class:`~lapse.config.Business`. Out: a :class:`History`, whose buckets are all that later layers see.
 Refused, all tables and all reasons at once: what cannot be read (:mod:`lapse.history.sources`), columns and
 types that cannot mean what the config says (:mod:`lapse.history.normalise`), rows that a rule of the config
-refuses (:mod:`lapse.history.quality`). On failure nothing is left behind.
+refuses (:mod:`lapse.history.quality`), an end of the data that the churn table does not reach
+(:mod:`lapse.history.ending`). On failure nothing is left behind.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ import duckdb
 from lapse.config import Business, Table
 from lapse.errors import DataError, Problem
 from lapse.history.buckets import read_bucket
+from lapse.history.ending import data_end, end_problems
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.quality import Finding, Tally, balance, duplicates, tally
 from lapse.history.sources import Source, mapped_columns, open_source, saying_where
 from lapse.history.store import Stored, connect, store
-from lapse.schema import Bucket, to_day
+from lapse.schema import Bucket
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class History:
     summaries : tuple of TableSummary
         In the order of the config, customers first.
     data_end : int
-        The last day observed: ``observed_until``, else the last day on which an event became known.
+        The last day observed: ``observed_until``, else the last day on which a churn event became known.
+        What other tables show later lies beyond it: whether a customer lapsed then, nobody can see.
     fingerprint : str
         16 hexadecimal digits over the normalised rows, whatever their order and the number of buckets. The
         same for the same rows under the same version of DuckDB, whose hash it sums.
@@ -147,7 +150,7 @@ def read(
     rows_per_bucket : int
         Rows that are worked on at once, on average; at least 1.
     today : date, optional
-        Nothing can be known after this day, unless the business gives ``observed_until``; default the current
+        Nothing can be known after this day, and ``observed_until`` cannot lie after it; default the current
         date in the business's time zone.
 
     Returns
@@ -197,13 +200,18 @@ class _Reading:
         rows = sum(plans[name].source.rows - tallies[name].dropped for name in tallies)
         n_buckets = max(1, -(-rows // rows_per_bucket))
         stored = {name: self._store(plans[name], tallies[name], n_buckets) for name in tallies}
+        churn = self.business.churn.event
+        if churn in stored:
+            self.problems += end_problems(
+                self.connection, self.business, stored[churn], self.place / churn, self.today
+            )
         if self.problems:
             raise DataError(self.problems)
         return History(
             business=self.business,
             findings=tuple(self.findings),
             summaries=tuple(self._summary(name, held) for name, held in stored.items()),
-            data_end=self._data_end(stored),
+            data_end=data_end(self.business, stored[churn]),
             fingerprint=f"{sum(held.hash for held in stored.values()) % 2**64:016x}",
             n_buckets=n_buckets,
             folder=self.place,
@@ -275,12 +283,6 @@ class _Reading:
         first = held.first.date() if held.first is not None else None
         last = held.last.date() if held.last is not None else None
         return TableSummary(name, held.rows, held.customers, first, last, mapped_columns(self.tables[name]))
-
-    def _data_end(self, stored: Mapping[str, Stored]) -> int:
-        if self.business.observed_until is not None:
-            return to_day(self.business.observed_until)
-        known = [stored[name].known_until for name in self.business.events]
-        return to_day(max(time for time in known if time is not None).date())
 
 
 def _repeated(source: Source, held: Stored) -> Problem:

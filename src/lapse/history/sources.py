@@ -18,10 +18,10 @@ from pathlib import Path
 
 import duckdb
 
-from lapse.config import Business, Table
+from lapse.config import Business, Table, describe_url
 from lapse.config.sections import CsvFormat
 from lapse.errors import DataError, Problem
-from lapse.history.databases import Fetched, describe_url, fetch
+from lapse.history.databases import Fetched, fetch
 
 
 @dataclass(frozen=True)

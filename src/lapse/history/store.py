@@ -121,6 +121,21 @@ def store(
     return _summary(connection, plan, folder / name, n_buckets, weight)
 
 
+def longest_silence(connection: duckdb.DuckDBPyConnection, folder: Path) -> int:
+    """Return the most days from one day on which a row of a stored event became known to the next; 0 for one.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    folder : Path
+        ``<table>`` in the history's folder.
+    """
+    files = file_list(sorted(folder.glob("*.parquet")))
+    days = f"SELECT DISTINCT CAST(known_at AS DATE) AS day FROM read_parquet({files})"
+    gaps = f"SELECT day - lag(day) OVER (ORDER BY day) AS gap FROM ({days})"
+    return count(connection, f"SELECT coalesce(max(gap), 0) FROM ({gaps})")
+
+
 def _part(part: Path, rows: str) -> str:
     """Return the rows that were dealt to one bucket; where none were, none of the others."""
     if files := sorted(part.glob("*.parquet")):

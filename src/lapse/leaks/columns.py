@@ -27,17 +27,18 @@ the last.
 
 The rule
 --------
-``auc >= 0.97`` and ``certainty >= 0.80``: refused. ``auc >= 0.90`` and ``certainty >= 0.60``, or ``marked >=
-0.10``: a warning. The AUC alone would refuse honest columns, which reach a high one by knowing who *cannot*
-leave: with yearly prepaid terms and a horizon of 30 days only one customer in twelve can lapse at all, and
-the days to the end of the term tell which (auc 0.985 on simulated members of whom 0.7 renew), but not which
-of these do (certainty 0.29). A leak knows who *does*. The
-best built-in column of a real grocer has an auc of 0.89 and a certainty of 0.50, of the simulated gym 0.82
-and 0.29, of the simulated shop 0.82 and 0.52.
+``auc >= 0.97`` and ``certainty >= 0.80``, or ``marked >= 0.50``: refused. ``auc >= 0.90`` and ``certainty >=
+0.60``, or ``marked >= 0.10``: a warning. One value that marks half of the lapsed all but without error is
+told who left, whatever the column says of the others. The AUC alone would refuse honest columns, which reach
+a high one by knowing who *cannot* leave: with yearly prepaid terms and a horizon of 30 days only one customer
+in twelve can lapse at all, and the days to the end of the term tell which (auc 0.985 on simulated members of
+whom 0.7 renew), but not which of these do (certainty 0.29). A leak knows who *does*. The best built-in column
+of a real grocer has an auc of 0.89 and a certainty of 0.50, of the simulated gym 0.82 and 0.29, of the
+simulated shop 0.82 and 0.52.
 
 Where notice that was given is mapped, an honest column knows the end itself, and is named too: accept it by
-name. If it is *refused*, notice is longer than the horizon, so that the question is answered before it is
-asked.
+name. If it is *refused*, half of those who lapse or more had given notice before they were asked about, so
+that the question is largely answered before it is asked.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ from lapse.schema import Bool, Int64
 
 REFUSED_AUC = 0.97
 REFUSED_CERTAINTY = 0.80
+REFUSED_MARKED = 0.50
 WARNED_AUC = 0.90
 WARNED_CERTAINTY = 0.60
 WARNED_MARKED = 0.10
@@ -164,7 +166,7 @@ def refuse_too_good(found: Iterable[TooGood]) -> None:
 
 
 def _verdict(auc: float, certainty: float, marked: float) -> Literal["refused", "warning"] | None:
-    if auc >= REFUSED_AUC and certainty >= REFUSED_CERTAINTY:
+    if (auc >= REFUSED_AUC and certainty >= REFUSED_CERTAINTY) or marked >= REFUSED_MARKED:
         return "refused"
     if (auc >= WARNED_AUC and certainty >= WARNED_CERTAINTY) or marked >= WARNED_MARKED:
         return "warning"
