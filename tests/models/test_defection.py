@@ -59,6 +59,21 @@ def test_calibration_mends_a_model_that_learns_too_slowly() -> None:
     assert np.abs(mended - truth).mean() < 0.8 * np.abs(raw - truth).mean()
 
 
+def test_a_jump_in_the_risk_chooses_searched_thresholds() -> None:
+    rng = np.random.default_rng(4)
+    n = 6_000
+    X = pd.DataFrame(rng.uniform(0, 1, (n, 8)), columns=[f"x{i}" for i in range(8)])
+    ends_soon = X["x0"] < 0.07
+    lapsed = rng.random(n) < np.where(ends_soon, 0.9, 0.02)
+    day = np.repeat(np.arange(0, 600, 30), n // 20)
+    free = Defection(30, n_estimators=60, num_threads=1).fit(X, lapsed, as_of=day)
+    assert free.extra_trees_ is False
+    given = Defection(30, n_estimators=60, extra_trees=True, num_threads=1).fit(X, lapsed, as_of=day)
+    assert given.extra_trees_ is True
+    assert log_loss(lapsed, free.predict_proba(X)) < log_loss(lapsed, given.predict_proba(X))
+    assert Defection(30, n_estimators=60, num_threads=1).fit(X, lapsed).extra_trees_ is True
+
+
 def test_contributions_add_up_to_the_raw_score(fitted: tuple[Defection, pd.DataFrame]) -> None:
     model, X = fitted
     parts = model.contributions(X)

@@ -108,7 +108,7 @@ def _write(history: History, model: Model, day: int, file: Path, advance: Advanc
     try:
         for number, part in enumerate(scoring_parts(history, day, model.recipe)):
             advance(f"bucket {number + 1}")
-            table = to_arrow(model.score(part).assign(scored_at=scored_at), part)
+            table = to_arrow(model.score(part), part, scored_at)
             rows += len(table)
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
@@ -122,7 +122,7 @@ def _write(history: History, model: Model, day: int, file: Path, advance: Advanc
         os.fsync(written.fileno())
 
 
-def to_arrow(scores: pd.DataFrame, part: Dataset) -> pa.Table:
+def to_arrow(scores: pd.DataFrame, part: Dataset, scored_at: datetime) -> pa.Table:
     """Return one bucket's scores with the table's columns and types, if every customer is accounted for."""
     expected = len(part) + len(part.excluded)
     if len(scores) != expected or scores["customer_id"].duplicated().any():
@@ -134,12 +134,13 @@ def to_arrow(scores: pd.DataFrame, part: Dataset) -> pa.Table:
                 f"{len(scores):,} rows",
             )
         )
-    columns = [name for name in SCORE_COLUMNS if name != "as_of"]
+    columns = [name for name in SCORE_COLUMNS if name not in ("as_of", "scored_at")]
     whole = pd.api.types.is_integer_dtype(scores["customer_id"])
     types = {**_TYPES, "customer_id": pa.int64() if whole else pa.string()}
-    return pa.table(
-        {name: pa.array(scores[name], types.get(name, pa.float64()), from_pandas=True) for name in columns}
-    )
+    arrays = {
+        name: pa.array(scores[name], types.get(name, pa.float64()), from_pandas=True) for name in columns
+    }
+    return pa.table({**arrays, "scored_at": pa.array([scored_at] * len(scores), _TYPES["scored_at"])})
 
 
 def hindsight(model: Model, as_of: date | str) -> str:

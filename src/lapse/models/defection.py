@@ -9,7 +9,7 @@ Refused: labels other than 0 and 1, outcomes all alike, lengths that differ
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
@@ -48,8 +48,10 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         L2 penalty on leaf values.
     feature_fraction : float, default 0.4
         Share of the features that each tree may use.
-    extra_trees : bool, default True
-        Draw one random threshold a feature instead of searching for the best.
+    extra_trees : bool, optional
+        Draw one random threshold a feature instead of searching for the best. By default what did better on
+        the later slice, in log loss; True where there is no such slice. Random thresholds smooth, which helps
+        where risk changes gradually and hurts where it jumps, as on the day on which a paid term ends.
     n_bags : int, default 3
         Models with different seeds whose raw scores (and attributions) are averaged.
     random_state : int, default 0
@@ -63,6 +65,8 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     encoding_ : Encoding
         Columns and categories.
     boosters_ : list of lightgbm.Booster
+    extra_trees_ : bool
+        Given or chosen.
     calibration_ : Calibration
         The map from raw log-odds to probability.
     calibration_slice_ : Slice
@@ -89,7 +93,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         min_child_samples: int = 100,
         reg_lambda: float = 10.0,
         feature_fraction: float = 0.4,
-        extra_trees: bool = True,
+        extra_trees: bool | None = None,
         n_bags: int = 3,
         random_state: int = 0,
         num_threads: int = 0,
@@ -141,8 +145,8 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         weight = None if sample_weight is None else inputs.weights(sample_weight, len(X))
         day = None if as_of is None else inputs.days(as_of, len(X))
         self.encoding_ = encoding
-        self.calibration_, self.calibration_slice_ = self._calibrate(matrix, label, weight, day)
-        self.boosters_ = self._boost(matrix, label, weight)
+        self._choose_and_calibrate(matrix, label, weight, day)
+        self.boosters_ = self._boost(matrix, label, weight, self.extra_trees_)
         self.base_rate_ = float(np.average(label, weights=weight))
         self._describe()
         return self
@@ -179,6 +183,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         check_is_fitted(self)
         facts = {
             "parameters": self.get_params(),
+            "extra_trees": self.extra_trees_,
             "encoding": self.encoding_.to_json(),
             "calibration": self.calibration_.to_json(),
             "calibration_slice": asdict(self.calibration_slice_),
@@ -200,6 +205,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         facts, boosters = boosting.read(Path(folder), "defection")
         model = cls(**facts["parameters"])
         model.encoding_ = Encoding.from_json(facts["encoding"])
+        model.extra_trees_ = facts["extra_trees"]
         model.calibration_ = from_json(facts["calibration"])
         model.calibration_slice_ = Slice(**facts["calibration_slice"])
         model.boosters_ = boosters
@@ -207,21 +213,36 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         model._describe()
         return model
 
-    def _calibrate(
+    def _choose_and_calibrate(
         self, matrix: Float32, label: Float64, weight: Float64 | None, day: Int32 | None
-    ) -> tuple[Calibration, Slice]:
-        earlier, later, found = later_slice(day, label, self.horizon_days)
-        if not found.n_rows:
-            return Identity(), found
-        boosters = self._boost(matrix[earlier], label[earlier], None if weight is None else weight[earlier])
-        raw = boosting.raw_score(boosters, matrix[later], self.num_threads)
-        return fit_calibration(raw, label[later], None if weight is None else weight[later]), found
+    ) -> None:
+        """Learn on the later slice which kind of trees serves, and the calibration."""
+        earlier, later, self.calibration_slice_ = later_slice(day, label, self.horizon_days)
+        kinds = (True, False) if self.extra_trees is None else (self.extra_trees,)
+        self.extra_trees_ = kinds[0]
+        self.calibration_: Calibration = Identity()
+        if not self.calibration_slice_.n_rows:
+            return
+        before, after = (None if weight is None else weight[rows] for rows in (earlier, later))
+        said = {}
+        for kind in kinds:
+            boosters = self._boost(matrix[earlier], label[earlier], before, kind)
+            said[kind] = boosting.raw_score(boosters, matrix[later], self.num_threads)
+        truth = label[later]
+        self.extra_trees_ = min(said, key=lambda kind: _log_loss(said[kind], truth, after))
+        self.calibration_ = fit_calibration(said[self.extra_trees_], truth, after)
 
-    def _boost(self, matrix: Float32, label: Float64, weight: Float64 | None) -> list[lgb.Booster]:
-        settings = boosting.Settings.of(self, "binary")
+    def _boost(
+        self, matrix: Float32, label: Float64, weight: Float64 | None, extra_trees: bool
+    ) -> list[lgb.Booster]:
+        settings = replace(boosting.Settings.of(self, "binary"), extra_trees=extra_trees)
         return boosting.boost(settings, matrix, label, weight, self.encoding_.categorical)
 
     def _describe(self) -> None:
         self.classes_ = np.array([0, 1])
         self.feature_names_in_ = np.array(self.encoding_.names, object)
         self.n_features_in_ = len(self.encoding_.names)
+
+
+def _log_loss(raw: Float64, label: Float64, weight: Float64 | None) -> float:
+    return float(np.average(np.logaddexp(0.0, raw) - label * raw, weights=weight))
