@@ -9,25 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from lapse.config.sections import Business, Event, Table
+from lapse.config.contradictions import contradictions
+from lapse.config.sections import Business
 from lapse.config.urls import describe_url
 from lapse.errors import ConfigError, Problem
 
-_ROLES: Mapping[str, frozenset[str]] = {
-    "customers": frozenset({"customer_id", "known_at"}),
-    "events": frozenset({"customer_id", "time", "end", "end_known_at", "amount", "known_at", "cause"}),
-}
-
 _SECRET_KEY = re.compile("(?i)(pass|pwd|token|secret)[^.]*$")
-_KNOWN_LATER = ("end", "end_known_at", "cause")
-"""Roles whose columns are filled in after their row became known."""
 
 
 def load(path: str | Path) -> Business:
@@ -51,7 +45,7 @@ def load(path: str | Path) -> Business:
     raw = _read(source)
     business, problems = _validate(raw, str(path))
     if business is not None:
-        problems += _contradictions(business, str(path))
+        problems += contradictions(business, str(path))
     if problems or business is None:
         raise ConfigError(problems)
     text = json.dumps(business.model_dump(mode="json"), sort_keys=True)
@@ -151,7 +145,7 @@ def _early_contradictions(raw: dict[str, Any], where: str) -> Iterator[Problem]:
             if any(item["type"] == "missing" for item in error.errors()):
                 return
         else:
-            yield from _contradictions(business, where)
+            yield from contradictions(business, where)
             return
 
 
@@ -166,190 +160,6 @@ def _remove(tree: Any, loc: tuple[int | str, ...]) -> bool:
         del tree[loc[-1]]
         return True
     return False
-
-
-def _contradictions(business: Business, where: str) -> list[Problem]:
-    checks: tuple[Callable[[Business], Iterator[tuple[str, str, str, str]]], ...] = (
-        _check_tables,
-        _check_churn,
-        _check_snapshots,
-        _check_value,
-        _check_custom,
-        _check_tracking,
-    )
-    return [Problem(where, *parts) for check in checks for parts in check(business)]
-
-
-def _check_tables(business: Business) -> Iterator[tuple[str, str, str, str]]:
-    if business.customers is not None:
-        yield from _check_table("customers", business.customers, {"customer_id"})
-    for name, event in business.events.items():
-        yield from _check_table(f"events.{name}", event, {"customer_id", "time"})
-        if "end_known_at" in event.columns and not event.has_end:
-            yield f"events.{name}.columns.end_known_at", "an 'end' beside it", "no end", ""
-        if "cause" in event.columns and name != business.churn.event:
-            yield f"events.{name}.columns.cause", "a cause on the churn event only", f"one on '{name}'", ""
-    if business.customers is not None and "customers" in business.events:
-        yield "events.customers", "another name", "the name of the customers table", ""
-
-
-def _check_table(key: str, table: Table, needed: set[str]) -> Iterator[tuple[str, str, str, str]]:
-    roles = _ROLES[key.split(".")[0]]
-    for role in sorted(needed - table.columns.keys()):
-        yield f"{key}.columns.{role}", "the column that holds it", "nothing", ""
-    for role in sorted(table.columns.keys() - roles):
-        yield (
-            f"{key}.columns.{role}",
-            f"one of {', '.join(sorted(roles))}",
-            "an unknown role",
-            "list further columns under 'features'",
-        )
-    given = [name for name in ("path", "table", "query") if getattr(table, name) is not None]
-    if len(given) != 1:
-        yield key, "exactly one of path, table, query", ", ".join(given) or "none of them", ""
-    if (table.url is None) != (table.path is not None):
-        yield (
-            f"{key}.url",
-            "a SQLAlchemy URL with 'table' or 'query', and none with 'path'",
-            describe_url(str(table.url)),
-            "",
-        )
-    yield from _check_url(f"{key}.url", table.url or "")
-    if table.path is not None and table.path.suffix not in {".parquet", ".csv"}:
-        yield f"{key}.path", "a file ending in .parquet or .csv", str(table.path), ""
-    yield from _check_attributes(key, table)
-
-
-def _check_url(key: str, url: str) -> Iterator[tuple[str, str, str, str]]:
-    if (shown := describe_url(url)) != url:
-        yield (
-            key,
-            "no password in the file",
-            shown,
-            "write ${NAME} in its place, all of it, and set that environment variable",
-        )
-
-
-def _check_tracking(business: Business) -> Iterator[tuple[str, str, str, str]]:
-    yield from _check_url("tracking.uri", business.tracking.uri)
-
-
-def _check_attributes(key: str, table: Table) -> Iterator[tuple[str, str, str, str]]:
-    names = [*table.features, *(table.categories if isinstance(table, Event) else ())]
-    for name in sorted({name for name in table.features if table.features.count(name) > 1}):
-        yield f"{key}.features", "each column once", f"'{name}' twice", ""
-    if (identifier := table.columns.get("customer_id")) in names:
-        yield (
-            f"{key}.features",
-            "attributes of customers",
-            f"the customer id '{identifier}'",
-            "an id can encode the outcome",
-        )
-    for role in _KNOWN_LATER:
-        if (column := table.columns.get(role)) in names:
-            yield (
-                f"{key}.features",
-                "what is known when the row is",
-                f"'{column}', the column of the role '{role}'",
-                "it would be seen from the row's known_at on, before anybody knew it",
-            )
-    for name in sorted(set(table.csv.numbers) - set(table.features)):
-        yield f"{key}.csv.numbers", "columns listed under features", f"'{name}'", ""
-    for name in sorted(table.allowed.keys() - set(names)):
-        yield f"{key}.allowed.{name}", "a column listed under features or categories", f"'{name}'", ""
-
-
-def _check_churn(business: Business) -> Iterator[tuple[str, str, str, str]]:
-    churn = business.churn
-    event = business.events.get(churn.event)
-    if event is None:
-        yield (
-            "churn.event",
-            f"one of {', '.join(business.events)}",
-            f"'{churn.event}', which is not mapped",
-            "",
-        )
-        return
-    if event.has_end and churn.end_known is None:
-        yield (
-            "churn.end_known",
-            "at_start, at_end or end_known_at",
-            "nothing",
-            f"'{churn.event}' has an end: say when it becomes known",
-        )
-    if not event.has_end and churn.end_known is not None:
-        yield "churn.end_known", "nothing: an instant has no end", f"'{churn.end_known}'", ""
-    if (
-        (churn.end_known == "end_known_at") != ("end_known_at" in event.columns)
-        and event.has_end
-        and churn.end_known
-    ):
-        yield (
-            "churn.end_known",
-            "end_known_at exactly where that column is mapped",
-            f"'{churn.end_known}'",
-            "",
-        )
-    if not event.has_end and churn.grace == 0:
-        yield "churn.grace", "a length longer than nothing, since orders are instants", "'0d'", ""
-    if not event.has_end and business.snapshots.horizon < churn.grace:
-        yield (
-            "snapshots.horizon",
-            f"at least the grace of {churn.grace}d, since '{churn.event}' is an instant",
-            f"{business.snapshots.horizon}d",
-            "whoever ordered on the snapshot day could never be seen to lapse",
-        )
-    if churn.causes and "cause" not in event.columns:
-        yield "churn.causes", f"a 'cause' column of '{churn.event}'", "none", ""
-
-
-def _check_snapshots(business: Business) -> Iterator[tuple[str, str, str, str]]:
-    until = business.observed_until
-    if until is not None and until <= business.snapshots.start:
-        yield "snapshots.start", f"a date before observed_until ({until})", str(business.snapshots.start), ""
-    windows = business.features.windows
-    if list(windows) != sorted(set(windows)):
-        yield (
-            "features.windows",
-            "lengths in ascending order, each once",
-            ", ".join(f"{days}d" for days in windows),
-            "",
-        )
-
-
-def _check_value(business: Business) -> Iterator[tuple[str, str, str, str]]:
-    for name in business.revenue_events:
-        event = business.events.get(name)
-        if event is None and name != business.churn.event:
-            yield "value.revenue", f"of {', '.join(business.events)}", f"'{name}', which is not mapped", ""
-        elif event is not None and not event.has_amount:
-            yield (
-                "value.revenue",
-                "events with a mapped 'amount'",
-                f"'{name}', which has none",
-                "map 'amount', or list the events that carry revenue",
-            )
-    if business.value.limit < business.snapshots.horizon:
-        yield (
-            "value.limit",
-            f"at least the horizon of {business.snapshots.horizon}d",
-            f"{business.value.limit}d",
-            "",
-        )
-
-
-def _check_custom(business: Business) -> Iterator[tuple[str, str, str, str]]:
-    for name, target in business.features.custom.items():
-        parts = name.split("__")
-        if len(parts) not in (2, 3) or parts[0] not in (*business.events, "customer"):
-            yield (
-                f"features.custom.{name}",
-                "a name <event>__<stat> or <event>__<stat>__<window>",
-                f"'{name}'",
-                "",
-            )
-        if not re.fullmatch(r"[\w.]+:\w+", target):
-            yield f"features.custom.{name}", "an import path 'module:function'", f"'{target}'", ""
 
 
 def _absolute(business: Business, folder: Path) -> Business:
