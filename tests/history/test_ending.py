@@ -10,7 +10,7 @@ import pytest
 from lapse.errors import DataError
 from lapse.history import read
 from lapse.schema import to_day
-from tests.history.making import ORDER, TODAY, business, orders, rows, times, write
+from tests.history.making import ORDER, TERM, TODAY, business, orders, rows, terms, times, write
 
 VISIT = {"path": "visits.parquet", "columns": {"customer_id": "customer", "time": "at"}}
 
@@ -31,6 +31,16 @@ def test_other_tables_do_not_move_the_end_of_the_data(tmp_path: Path) -> None:
     with read(business(tmp_path, {"order": ORDER, "visit": VISIT}), today=TODAY) as history:
         assert history.data_end == to_day(date(2024, 1, 3))
         assert len(rows(history, "visit")) == 2
+
+
+def test_the_end_of_an_open_contract_is_news_unless_it_is_planned(tmp_path: Path) -> None:
+    terms(tmp_path, ends=times("2024-09-15", "2025-03-01"))
+    churn = {"event": "term", "grace": "30d", "end_known": "at_end"}
+    with read(business(tmp_path, {"term": TERM}, churn=churn), today=TODAY) as history:
+        assert history.data_end == to_day(date(2024, 9, 15))
+    until = date(2024, 10, 10)
+    with read(business(tmp_path, {"term": TERM}, churn=churn, observed_until=until), today=TODAY) as history:
+        assert history.data_end == to_day(until)
 
 
 def visits(folder: Path, *texts: str) -> None:

@@ -9,6 +9,7 @@ or that the churn table stops long before.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -16,45 +17,61 @@ import duckdb
 
 from lapse.config import Business
 from lapse.errors import Problem
-from lapse.history.store import Stored, longest_silence
+from lapse.history.sources import file_list
 from lapse.schema import to_day
 
 QUIET_DAYS = 31
 """Days without a row that any churn table may have before ``observed_until``."""
 
 
-def data_end(business: Business, churn: Stored) -> int:
-    """Return the last day observed, as a day number.
+@dataclass(frozen=True)
+class News:
+    """When the churn table has told something: a row, or the end of what an earlier row began.
 
-    Parameters
+    Attributes
     ----------
-    business : Business
-    churn : Stored
-        The churn event's rows, at least one.
+    last : date
+        The last day with news, up to today.
+    longest_silence : int
+        Most days from one such day to the next; 0 for a single one.
     """
-    if business.observed_until is not None:
-        return to_day(business.observed_until)
-    assert churn.known_until is not None  # every row of an event has a known_at
-    return to_day(churn.known_until.date())
+
+    last: date
+    longest_silence: int
 
 
-def end_problems(
-    connection: duckdb.DuckDBPyConnection, business: Business, churn: Stored, folder: Path, today: date
-) -> Iterator[Problem]:
-    """Yield what is wrong with ``observed_until``.
-
-    The churn table stops too early where its silence up to ``observed_until`` is longer than the grace, than
-    :data:`QUIET_DAYS`, and than any silence before (a business may have its seasons).
+def read_news(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_end: bool, today: date) -> News:
+    """Return when the stored churn event has told something.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-    business : Business
-    churn : Stored
-        The churn event's rows.
     folder : Path
-        Where they lie.
+        Where its rows lie, at least one.
+    has_end : bool
     today : date
+        An end that is planned for later is no news yet.
+    """
+    rows = f"read_parquet({file_list(sorted(folder.glob('*.parquet')))})"
+    columns = ("known_at", "end_known_at") if has_end else ("known_at",)
+    told = " UNION ".join(f"SELECT CAST({column} AS DATE) AS day FROM {rows}" for column in columns)
+    days = f"SELECT day FROM ({told}) WHERE day <= DATE '{today}'"
+    gaps = f"SELECT day, day - lag(day) OVER (ORDER BY day) AS gap FROM ({days})"
+    row = connection.execute(f"SELECT max(day), coalesce(max(gap), 0) FROM ({gaps})").fetchone()
+    assert row is not None  # an aggregate without groups has one row
+    return News(row[0] or today, int(row[1]))
+
+
+def data_end(business: Business, news: News) -> int:
+    """Return the last day observed, as a day number."""
+    return to_day(business.observed_until or news.last)
+
+
+def end_problems(business: Business, news: News, today: date) -> Iterator[Problem]:
+    """Yield what is wrong with ``observed_until``.
+
+    The churn table stops too early where its silence up to ``observed_until`` is longer than the grace, than
+    :data:`QUIET_DAYS`, and than any silence before (a business may have its seasons).
     """
     until, where = business.observed_until, str(business.source)
     if until is None:
@@ -62,15 +79,12 @@ def end_problems(
     if until > today:
         expected, hint = f"a date up to today ({today})", "it is the last whole day in the tables"
         yield Problem(where, "observed_until", expected, str(until), hint)
-    if churn.known_until is None:
-        return
-    last = churn.known_until.date()
-    silence, usual = (until - last).days, max(QUIET_DAYS, business.churn.grace)
-    if silence > usual and silence > longest_silence(connection, folder):
+    silence, usual = (until - news.last).days, max(QUIET_DAYS, business.churn.grace)
+    if silence > usual and silence > news.longest_silence:
         yield Problem(
             where,
             "observed_until",
-            f"a date up to {usual} days after the last row of '{business.churn.event}', known on {last}",
+            f"a date up to {usual} days after the last row of '{business.churn.event}', known on {news.last}",
             str(until),
             "its silence would be taken for customers who left: give a newer table, or an earlier date",
         )

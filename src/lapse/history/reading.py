@@ -24,7 +24,7 @@ import duckdb
 from lapse.config import Business, Table
 from lapse.errors import DataError, Problem
 from lapse.history.buckets import read_bucket
-from lapse.history.ending import data_end, end_problems
+from lapse.history.ending import data_end, end_problems, read_news
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.quality import Finding, Tally, balance, duplicates, tally
 from lapse.history.sources import Source, mapped_columns, open_source, saying_where
@@ -200,18 +200,19 @@ class _Reading:
         rows = sum(plans[name].source.rows - tallies[name].dropped for name in tallies)
         n_buckets = max(1, -(-rows // rows_per_bucket))
         stored = {name: self._store(plans[name], tallies[name], n_buckets) for name in tallies}
-        churn = self.business.churn.event
-        if churn in stored:
-            self.problems += end_problems(
-                self.connection, self.business, stored[churn], self.place / churn, self.today
-            )
+        churn, news = self.business.churn.event, None
+        if churn in stored and stored[churn].rows:
+            has_end = self.business.events[churn].has_end
+            news = read_news(self.connection, self.place / churn, has_end=has_end, today=self.today)
+            self.problems += end_problems(self.business, news, self.today)
         if self.problems:
             raise DataError(self.problems)
+        assert news is not None  # an event without rows is a problem
         return History(
             business=self.business,
             findings=tuple(self.findings),
             summaries=tuple(self._summary(name, held) for name, held in stored.items()),
-            data_end=data_end(self.business, stored[churn]),
+            data_end=data_end(self.business, news),
             fingerprint=f"{sum(held.hash for held in stored.values()) % 2**64:016x}",
             n_buckets=n_buckets,
             folder=self.place,

@@ -44,8 +44,6 @@ class Stored:
         Rows; further exact copies of them; different customers.
     first, last : datetime or None
         Of ``time`` (of ``known_at`` for customers), wall-clock.
-    known_until : datetime or None
-        The last ``known_at``.
     repeated : int
         Customers with more than one row, in the customers table.
     hash : int
@@ -59,7 +57,6 @@ class Stored:
     customers: int
     first: datetime | None
     last: datetime | None
-    known_until: datetime | None
     repeated: int
     hash: int
     copied_example: str
@@ -121,21 +118,6 @@ def store(
     return _summary(connection, plan, folder / name, n_buckets, weight)
 
 
-def longest_silence(connection: duckdb.DuckDBPyConnection, folder: Path) -> int:
-    """Return the most days from one day on which a row of a stored event became known to the next; 0 for one.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-    folder : Path
-        ``<table>`` in the history's folder.
-    """
-    files = file_list(sorted(folder.glob("*.parquet")))
-    days = f"SELECT DISTINCT CAST(known_at AS DATE) AS day FROM read_parquet({files})"
-    gaps = f"SELECT day - lag(day) OVER (ORDER BY day) AS gap FROM ({days})"
-    return count(connection, f"SELECT coalesce(max(gap), 0) FROM ({gaps})")
-
-
 def _part(part: Path, rows: str) -> str:
     """Return the rows that were dealt to one bucket; where none were, none of the others."""
     if files := sorted(part.glob("*.parquet")):
@@ -148,7 +130,7 @@ def _summary(
 ) -> Stored:
     files = [folder / f"{number}.parquet" for number in range(n_buckets)]
     parts = [_counted(connection, plan, file, weight) for file in files]
-    rows, copies, customers, first, last, known, hashes = zip(*parts, strict=True)
+    rows, copies, customers, first, last, hashes = zip(*parts, strict=True)
     first_copied = f"SELECT * FROM read_parquet({file_list(files)}) WHERE {COPIES} > 1"
     repeated = (
         f"SELECT customer_id FROM read_parquet({file_list(files)})"
@@ -161,7 +143,6 @@ def _summary(
         customers=sum(customers),
         first=min((time for time in first if time is not None), default=None),
         last=max((time for time in last if time is not None), default=None),
-        known_until=max((time for time in known if time is not None), default=None),
         repeated=count(connection, f"SELECT count(*) FROM ({repeated})") if is_profile else 0,
         hash=sum(hashes) % 2**64,
         copied_example=_first_row(connection, plan, first_copied) if any(copies) else "",
@@ -171,18 +152,18 @@ def _summary(
 
 def _counted(
     connection: duckdb.DuckDBPyConnection, plan: Plan, file: Path, weight: str
-) -> tuple[int, int, int, datetime | None, datetime | None, datetime | None, int]:
+) -> tuple[int, int, int, datetime | None, datetime | None, int]:
     known = "known_at" if "known_at" in plan.columns else "CAST(NULL AS TIMESTAMP)"
     time = "time" if "time" in plan.columns else known
     hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
     row = connection.execute(
         f"SELECT coalesce(sum({weight}), 0), coalesce(sum({COPIES} - 1), 0), count(DISTINCT customer_id),"
-        f" min({time}), max({time}), max({known}),"
+        f" min({time}), max({time}),"
         f" coalesce(sum(CAST(hash({hashed}) AS HUGEINT) * {weight}), 0)"
         f" FROM read_parquet({file_list([file])})"
     ).fetchone()
     assert row is not None  # an aggregate without groups has one row
-    return (int(row[0]), int(row[1]), int(row[2]), row[3], row[4], row[5], int(row[6]))
+    return (int(row[0]), int(row[1]), int(row[2]), row[3], row[4], int(row[5]))
 
 
 def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, query: str) -> str:
