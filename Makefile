@@ -26,7 +26,7 @@ demo: install  ## real groceries: check, train, score, explain one customer (res
 	@$(BIN)/lapse explain $(DEMO)/groceries.yaml --as-of 2017-12-31
 
 test: install  ## the whole test suite
-	@$(BIN)/pytest -n 2 --dist loadfile -q
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -q  # two workers share two cores
 
 check: install  ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

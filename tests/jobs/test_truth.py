@@ -41,7 +41,7 @@ def test_planted_causes_are_among_the_reasons(found: tuple[str, dict[str, Ratio]
     """Of those whom a cause drives most are told so, and hardly any of the others."""
     name, ratios = found
     least = {
-        "gym": {"price": 0.8, "complaint": 0.75, "visits": 0.5},
+        "gym": {"price": 0.7, "complaint": 0.75, "visits": 0.5},
         "shop": {"late_delivery": 0.85, "ticket": 0.8, "discount": 0.6},
     }
     for cause, share in least[name].items():
