@@ -46,7 +46,9 @@ def test_the_waterfall_goes_from_the_base_to_the_score():
 def test_a_customer_without_any_effect_can_be_drawn():
     features = pd.DataFrame({"basket__gap_mean": [6.0]})
     figure = waterfall_picture(features, np.array([[0.0, -1.0]]), np.array([-1.0]))
-    figure.savefig(io.BytesIO(), format="png")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    assert drawn.getvalue().startswith(b"\x89PNG")
 
 
 def test_pictures_leave_figures_and_chance_of_the_user_alone():

@@ -65,7 +65,8 @@ def score(
     Raises
     ------
     DataError
-        If the date lies outside the data, or rows were lost or doubled.
+        If the date lies outside the data, nobody is known on it, another job is writing the partition, or
+        rows were lost or doubled.
     GateError
         If the features are not those that the model was trained on.
     """
