@@ -43,6 +43,7 @@ def test_from_check_to_explain(config: Path) -> None:
     told = json.loads(scored.stdout)
     scores = pd.read_parquet(config.parent / "out" / "scores")
     assert told["rows"] == len(scores)
+    assert any("hindsight" in warning for warning in told["warnings"])
     assert told["scored"] + sum(told["excluded"].values()) == told["rows"]
 
     shown = run("score", config, "--as-of", "2024-10-31")

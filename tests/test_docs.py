@@ -25,7 +25,7 @@ from lapse.config import Business, Churn, Event, FeaturePlan, Quality, SnapshotP
 from lapse.config.sections import CsvFormat, Scores
 from lapse.demo import write_demo
 from lapse.errors import ConfigError
-from lapse.features.recipe import FAMILIES
+from lapse.features.families import FAMILIES
 from lapse.schema import SCORE_COLUMNS
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lapse.config import load
-    from lapse.dataset import Dataset, snapshots
+    from lapse.dataset import Dataset, Labelled, Unlabelled, snapshots
     from lapse.errors import ConfigError, DataError, GateError, LapseError
     from lapse.history import History, read
     from lapse.jobs.model import Model
@@ -36,6 +36,8 @@ _WHERE = {
     "History": "lapse.history",
     "snapshots": "lapse.dataset",
     "Dataset": "lapse.dataset",
+    "Labelled": "lapse.dataset",
+    "Unlabelled": "lapse.dataset",
     "train": "lapse.jobs.train",
     "Model": "lapse.jobs.model",
     "Defection": "lapse.models.defection",
@@ -54,10 +56,12 @@ __all__ = [
     "Defection",
     "GateError",
     "History",
+    "Labelled",
     "LapseError",
     "Lifetime",
     "Model",
     "Spend",
+    "Unlabelled",
     "load",
     "read",
     "snapshots",

@@ -127,8 +127,8 @@ def score(config: Config, as_of: AsOf, model: Which = "champion", as_json: AsJso
     """Write the score table of one date, atomically; every known customer is accounted for."""
     from lapse.config import load
     from lapse.history import read
+    from lapse.jobs.partition import summary
     from lapse.jobs.progress import reporting
-    from lapse.jobs.score import hindsight, summary
     from lapse.jobs.score import score as write_scores
     from lapse.jobs.tracking import fetch
 
@@ -136,9 +136,8 @@ def score(config: Config, as_of: AsOf, model: Which = "champion", as_json: AsJso
     chosen = fetch(business, model)
     with read(business) as history, reporting(f"score {as_of}", history.n_buckets) as advance:
         file = write_scores(history, chosen, as_of, advance=advance)
-    if warning := hindsight(chosen, as_of):
-        sys.stderr.write(f"warning: {warning}\n")
     document, text = summary(file)
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in document["warnings"])
     _out(as_json, document, text)
 
 
@@ -162,4 +161,5 @@ def explain(
     chosen = fetch(business, model)
     with read(business) as history:
         record = explain_customer(history, chosen, customer, as_of)
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in record.notes.warnings)
     _out(as_json, record.document(), str(record))

@@ -41,11 +41,11 @@ NEVER: int = 2**31 - 1
 
 EPOCH = date(1970, 1, 1)
 
+US_PER_DAY = 86_400_000_000
+"""Microseconds of a day."""
+
 CAUSES: tuple[str, ...] = ("voluntary", "involuntary", "other")
 """Causes of an end; the event code of a cause is its position plus one, and 0 means censored."""
-
-KEYS: tuple[str, str] = ("customer_id", "as_of")
-"""The columns that name a snapshot, in every table that has snapshots as rows."""
 
 
 def to_day(when: date) -> int:
@@ -68,6 +68,11 @@ def to_date(day: int) -> date:
     datetime.date(1970, 1, 31)
     """
     return EPOCH + timedelta(days=int(day))
+
+
+def encoded(column: pa.Array) -> pa.DictionaryArray:
+    """Return a column as codes into its distinct values, as it is where it is such already."""
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,11 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.day)
+
+    @property
+    def owner(self) -> Int64:
+        """The position in the bucket of each row's customer, int64, shape (n,); ascending."""
+        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int64), np.diff(self.offsets))
 
 
 @dataclass(frozen=True)

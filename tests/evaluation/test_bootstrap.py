@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lapse.errors import DataError
-from lapse.evaluation import bootstrap, metrics
+from lapse.evaluation import bootstrap, calibration, metrics
+from tests.evaluation.intervals import interval
 
 
 def mean(_: np.ndarray, p: np.ndarray, weight: np.ndarray) -> float:
@@ -43,15 +44,15 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     covered = []
     for i in range(300):
         customer, p, y = simulate(rng, 60, 3)
-        got = bootstrap.interval(mean, y, p, customer, n_replicates=300, seed=i)
+        got = interval(mean, y, p, customer, n_replicates=300, seed=i)
         covered.append(got.lower <= 0.5 <= got.upper)
     assert 0.91 <= np.mean(covered) <= 0.98
 
 
 def test_repeated_rows_of_a_customer_are_not_taken_for_evidence() -> None:
     customer, p, y = simulate(np.random.default_rng(3), 200, 6)
-    clustered = bootstrap.interval(mean, y, p, customer)
-    naive = bootstrap.interval(mean, y, p, np.arange(len(p)))
+    clustered = interval(mean, y, p, customer)
+    naive = interval(mean, y, p, np.arange(len(p)))
     assert clustered.upper - clustered.lower > 1.8 * (naive.upper - naive.lower)
     standard_error = p.reshape(200, 6).mean(axis=1).std(ddof=1) / np.sqrt(200)
     assert clustered.upper - clustered.lower == pytest.approx(2 * 1.96 * standard_error, rel=0.08)
@@ -60,18 +61,18 @@ def test_repeated_rows_of_a_customer_are_not_taken_for_evidence() -> None:
 def test_differences_are_paired() -> None:
     customer, p, y = simulate(np.random.default_rng(4))
     better = np.clip(p + 0.02 * (y - 0.5), 0, 1)
-    difference = bootstrap.paired_difference(metrics.log_loss, y, p, better, customer)
-    assert difference.lower > 0
-    alone = bootstrap.interval(metrics.log_loss, y, p, customer)
-    assert difference.upper - difference.lower < 0.3 * (alone.upper - alone.lower)
-    nothing = bootstrap.paired_difference(metrics.log_loss, y, p, p, customer)
-    assert nothing == (0, 0, 0)
+    both = {"p": p, "better": better}
+    found = bootstrap.replicate({"": metrics.log_loss}, y, both, customer, n_replicates=1000, seed=0)
+    lower, upper = bootstrap.bounds(found["p", ""] - found["better", ""])
+    assert lower > 0
+    alone_lower, alone_upper = bootstrap.bounds(found["p", ""])
+    assert upper - lower < 0.3 * (alone_upper - alone_lower)
 
 
 def test_a_seed_gives_the_same_interval_and_another_gives_another() -> None:
     customer, p, y = simulate(np.random.default_rng(5))
     first, again, other = (
-        bootstrap.interval(metrics.brier, y, p, customer, n_replicates=200, seed=seed) for seed in (1, 1, 2)
+        interval(metrics.brier, y, p, customer, n_replicates=200, seed=seed) for seed in (1, 1, 2)
     )
     assert first == again
     assert first.value == other.value
@@ -80,15 +81,17 @@ def test_a_seed_gives_the_same_interval_and_another_gives_another() -> None:
 
 def test_the_order_of_rows_moves_nothing_but_the_draw() -> None:
     customer, p, y = simulate(np.random.default_rng(6))
-    forward = bootstrap.interval(metrics.auc, y, p, customer)
-    backward = bootstrap.interval(metrics.auc, y[::-1], p[::-1], customer[::-1])
+    forward = interval(metrics.auc, y, p, customer)
+    backward = interval(metrics.auc, y[::-1], p[::-1], customer[::-1])
     assert forward.value == backward.value
     assert forward.lower == pytest.approx(backward.lower, abs=0.01)
 
 
 def test_a_metric_may_return_several_numbers() -> None:
     customer, p, y = simulate(np.random.default_rng(7))
-    found = bootstrap.replicate({"parts": metrics.brier_parts}, y, {"m": p}, customer, n_replicates=20)
+    found = bootstrap.replicate(
+        {"parts": calibration.brier_parts}, y, {"m": p}, customer, n_replicates=20, seed=0
+    )
     assert found["m", "parts"].shape == (20, 4)
     lower, upper = bootstrap.bounds(found["m", "parts"])
     assert lower.shape == upper.shape == (4,)
@@ -107,7 +110,7 @@ def test_an_interval_needs_the_metric_on_nearly_every_resample() -> None:
 def test_a_rare_lapse_leaves_auc_without_an_interval() -> None:
     y, p = np.zeros(50), np.linspace(0, 1, 50)
     y[7] = 1
-    got = bootstrap.interval(metrics.auc, y, p, np.arange(50))
+    got = interval(metrics.auc, y, p, np.arange(50))
     assert np.isfinite(got.value)
     assert np.isnan(got.lower)
     assert np.isnan(got.upper)
@@ -115,6 +118,6 @@ def test_a_rare_lapse_leaves_auc_without_an_interval() -> None:
 
 def test_one_customer_and_other_lengths_are_refused() -> None:
     with pytest.raises(DataError, match="at least 2 customers"):
-        bootstrap.interval(metrics.brier, np.ones(3), np.ones(3), np.array(["a"] * 3))
+        interval(metrics.brier, np.ones(3), np.ones(3), np.array(["a"] * 3))
     with pytest.raises(ValueError, match="m: expected 2 rows"):
-        bootstrap.replicate({}, np.ones(3), {"m": np.ones(3)}, np.arange(2))
+        bootstrap.replicate({}, np.ones(3), {"m": np.ones(3)}, np.arange(2), n_replicates=1, seed=0)

@@ -6,26 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from lapse.evaluation import metrics
-
-
-@st.composite
-def outcomes_and_probabilities(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both classes, many ties, multiplicities as the bootstrap draws them, at least one of each class."""
-    n = draw(st.integers(4, 60))
-    p = draw(st.lists(st.sampled_from([0.0, 0.03, 0.1, 0.1, 0.25, 0.5, 0.77, 1.0]), min_size=n, max_size=n))
-    y = [*draw(st.lists(st.integers(0, 1), min_size=n - 2, max_size=n - 2)), 0, 1]
-    weight = [*draw(st.lists(st.integers(0, 4), min_size=n - 2, max_size=n - 2)), 1, 1]
-    return np.array(y, float), np.array(p), np.array(weight, float)
-
+from lapse.evaluation import calibration, metrics
+from tests.evaluation.cases import outcomes_and_probabilities
 
 SCALARS = [
     metrics.auc,
     metrics.average_precision,
     metrics.log_loss,
     metrics.brier,
-    metrics.calibration_error,
-    metrics.calibration_in_the_large,
+    calibration.calibration_error,
+    calibration.calibration_in_the_large,
     metrics.lift_top_decile,
 ]
 
@@ -47,17 +37,6 @@ def test_scores_agree_with_scikit_learn_under_weights(case) -> None:
     )
 
 
-@settings(deadline=None, max_examples=150)
-@given(outcomes_and_probabilities())
-def test_parts_of_the_brier_score_add_up(case) -> None:
-    y, p, weight = case
-    parts = metrics.brier_parts(y, p, weight)
-    total = parts.reliability - parts.resolution + parts.uncertainty + parts.remainder
-    assert total == pytest.approx(metrics.brier(y, p, weight), abs=1e-12)
-    assert parts.reliability >= 0
-    assert 0 <= parts.resolution <= parts.uncertainty + 1e-12
-
-
 @settings(deadline=None, max_examples=100)
 @given(outcomes_and_probabilities(), st.randoms())
 def test_no_score_depends_on_the_order_of_the_rows(case, random) -> None:
@@ -74,8 +53,8 @@ def test_a_weight_is_a_number_of_copies(case) -> None:
     copies = np.repeat(np.arange(len(y)), weight.astype(int))
     for metric in SCALARS:
         assert metric(y, p, weight) == pytest.approx(metric(y[copies], p[copies]), abs=1e-12)
-    assert metrics.brier_parts(y, p, weight) == pytest.approx(
-        metrics.brier_parts(y[copies], p[copies]), abs=1e-12
+    assert calibration.brier_parts(y, p, weight) == pytest.approx(
+        calibration.brier_parts(y[copies], p[copies]), abs=1e-12
     )
 
 
@@ -85,32 +64,6 @@ def test_ranking_ignores_monotone_maps(case) -> None:
     y, p, weight = case
     for metric in (metrics.auc, metrics.average_precision, metrics.lift_top_decile):
         assert metric(y, np.sqrt(p) / 2, weight) == pytest.approx(metric(y, p, weight), abs=1e-12)
-
-
-@settings(deadline=None, max_examples=100)
-@given(outcomes_and_probabilities())
-def test_ties_are_never_split_between_bins(case) -> None:
-    _, p, weight = case
-    distinct, mass = metrics.sum_ties(p, weight)
-    place = metrics.assign_bins(mass, metrics.N_BINS)
-    assert len(place) == len(distinct)
-    assert (np.diff(place) >= 0).all()
-    assert place.min() >= 0
-    assert place.max() < metrics.N_BINS
-
-
-def test_bins_are_deciles_where_nothing_is_tied() -> None:
-    p = np.random.default_rng(0).permutation(1000) / 1000
-    bins = metrics.reliability_bins(np.zeros(1000), p)
-    np.testing.assert_allclose(bins.share, 0.1)
-    np.testing.assert_allclose(bins.predicted, np.arange(10) / 10 + 0.0495)
-
-
-def test_calibration_error_by_hand() -> None:
-    p = np.repeat([0.1, 0.4, 0.8], [50, 30, 20])
-    y = np.concatenate([np.arange(50) < 10, np.arange(30) < 9, np.arange(20) < 20]).astype(float)
-    assert metrics.calibration_error(y, p) == pytest.approx(0.5 * 0.1 + 0.3 * 0.1 + 0.2 * 0.2)
-    assert metrics.calibration_in_the_large(y, p) == pytest.approx(33 / 39 - 1)
 
 
 def test_a_mistake_that_was_certain_costs_what_the_clip_says() -> None:
@@ -130,8 +83,8 @@ def test_a_constant_prediction_has_the_values_of_no_skill() -> None:
     assert metrics.auc(y, p) == 0.5
     assert metrics.average_precision(y, p) == pytest.approx(0.25)
     assert metrics.lift_top_decile(y, p) == pytest.approx(1)
-    assert metrics.calibration_error(y, p) == 0
-    assert metrics.brier_parts(y, p) == pytest.approx((0, 0, 0.1875, 0))
+    assert calibration.calibration_error(y, p) == 0
+    assert calibration.brier_parts(y, p) == pytest.approx((0, 0, 0.1875, 0))
 
 
 @pytest.mark.parametrize("outcome", [0, 1])
@@ -140,15 +93,7 @@ def test_one_class_gives_nan_and_the_reason_and_no_exception(outcome: int) -> No
     for metric in SCALARS:
         assert np.isnan(metric(y, p)) == bool(metrics.why_undefined(metric.__name__, y)), metric
     assert np.isnan(metrics.auc(y, p))
-    assert np.isfinite(metrics.brier_parts(y, p)).all()
-
-
-def test_noise_is_what_true_probabilities_leave() -> None:
-    rng = np.random.default_rng(3)
-    p = rng.beta(1, 8, 2000)
-    drawn = [metrics.calibration_error(rng.random(2000) < p, p) for _ in range(100)]
-    assert metrics.calibration_noise(p) == pytest.approx(np.mean(drawn), rel=0.1)
-    assert metrics.calibration_noise(p) == metrics.calibration_noise(p[::-1])
+    assert np.isfinite(calibration.brier_parts(y, p)).all()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +112,6 @@ def test_noise_is_what_true_probabilities_leave() -> None:
     ],
 )
 def test_what_is_outside_the_domain_is_refused(y, p, weight, said: str) -> None:
-    for metric in [*SCALARS, metrics.brier_parts]:
+    for metric in [*SCALARS, calibration.brier_parts]:
         with pytest.raises(ValueError, match=said):
             metric(y, p, weight)

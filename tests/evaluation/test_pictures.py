@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lapse.evaluation import metrics, pictures, tables
+from lapse.evaluation import calibration, metrics, pictures, tables
 from tests.evaluation.test_tables import sample
 
 
@@ -15,7 +15,7 @@ def test_the_reliability_diagram_shows_the_bins(tmp_path: Path) -> None:
     y, said, _, _ = sample()
     figure = pictures.draw_reliability(y, said["lapse"])
     drawn = figure.axes[0].lines[1]
-    bins = metrics.reliability_bins(y, said["lapse"])
+    bins = calibration.reliability_bins(y, said["lapse"])
     np.testing.assert_allclose(drawn.get_xdata(), bins.predicted)
     np.testing.assert_allclose(drawn.get_ydata(), bins.observed)
     figure.savefig(tmp_path / "reliability.png")
@@ -59,7 +59,7 @@ def test_dates_and_steps_are_drawn_from_their_tables(tmp_path: Path) -> None:
 
 def test_no_global_figure_is_made() -> None:
     code = (
-        "import sys, numpy as np; from lapse.evaluation import pictures;"
+        "import sys, numpy as np; from lapse.evaluation import calibration, pictures;"
         "assert 'matplotlib' not in sys.modules;"
         "pictures.draw_reliability(np.arange(9) % 2, np.linspace(0, 1, 9));"
         "assert 'matplotlib.pyplot' not in sys.modules"

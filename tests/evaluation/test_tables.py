@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from lapse.errors import DataError
-from lapse.evaluation import bootstrap, metrics, tables
+from lapse.evaluation import bootstrap, calibration, metrics, tables
+from tests.evaluation.intervals import interval
 
 
 def sample(n: int = 600) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -31,13 +32,15 @@ def test_each_method_has_each_metric_with_its_interval() -> None:
         for name, metric in tables.PROBABILITY_METRICS.items():
             row = pick(table, method=method, metric=name, as_of="", against="")
             assert row["value"] == metric(y, p)
-            expected = bootstrap.interval(metric, y, p, customer, n_replicates=200, seed=7)
+            expected = interval(metric, y, p, customer, n_replicates=200, seed=7)
             assert (row["lower"], row["upper"]) == pytest.approx(expected[1:])
     difference = pick(table, method="base rate", metric="log_loss", against="lapse")
-    expected = bootstrap.paired_difference(
-        metrics.log_loss, y, said["base rate"], said["lapse"], customer, n_replicates=200, seed=7
+    found = bootstrap.replicate({"": metrics.log_loss}, y, said, customer, n_replicates=200, seed=7)
+    value = metrics.log_loss(y, said["base rate"]) - metrics.log_loss(y, said["lapse"])
+    lower, upper = bootstrap.bounds(found["base rate", ""] - found["lapse", ""])
+    assert tuple(difference[["value", "lower", "upper"]]) == pytest.approx(
+        (value, float(lower), float(upper))
     )
-    assert tuple(difference[["value", "lower", "upper"]]) == pytest.approx(expected)
     assert difference["lower"] > 0
 
 
@@ -48,7 +51,7 @@ def test_the_parts_of_the_brier_score_are_in_the_table_and_add_up() -> None:
     value = value.set_index("metric")["value"]
     parts = value["brier_reliability"] - value["brier_resolution"] + value["brier_uncertainty"]
     assert parts + value["brier_remainder"] == pytest.approx(value["brier"], abs=1e-12)
-    assert value["calibration_noise"] == metrics.calibration_noise(said["lapse"])
+    assert value["calibration_noise"] == calibration.calibration_noise(said["lapse"])
 
 
 def test_calibration_is_given_for_each_date() -> None:
@@ -57,7 +60,7 @@ def test_calibration_is_given_for_each_date() -> None:
     here = as_of == np.datetime64("2024-02-29")
     row = pick(table, method="lapse", as_of="2024-02-29")
     assert row["n"] == here.sum()
-    assert row["value"] == metrics.calibration_in_the_large(y[here], said["lapse"][here])
+    assert row["value"] == calibration.calibration_in_the_large(y[here], said["lapse"][here])
     assert row["lower"] < row["value"] < row["upper"]
 
 

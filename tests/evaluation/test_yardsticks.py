@@ -6,7 +6,7 @@ import pytest
 
 from lapse.cohort.purchases import PurchaseHistory
 from lapse.errors import DataError
-from lapse.evaluation import metrics, yardsticks
+from lapse.evaluation import calibration, metrics, yardsticks
 
 ALL = {"base rate", "recency alone", "RFM logistic", "default LightGBM"}
 
@@ -46,7 +46,7 @@ def test_every_yardstick_beats_the_base_rate_where_there_is_something_to_learn()
         assert p.dtype == np.float64
         assert p.shape == (3000,)
         assert metrics.log_loss(happened, p) < base - 0.01, method
-        assert abs(metrics.calibration_in_the_large(happened, p)) < 0.1, method
+        assert abs(calibration.calibration_in_the_large(happened, p)) < 0.1, method
 
 
 def test_expected_purchases_rank_and_the_calibration_keeps_their_order() -> None:

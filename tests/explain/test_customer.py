@@ -27,9 +27,11 @@ SCORES = {
 }
 
 
-def told(scores: dict[str, object], row: int = 5, width: int = 110) -> str:
+def told(scores: dict[str, object], row: int = 5, width: int = 110, **more: str) -> str:
     model = explained().rows([row])
-    return as_text(describe(scores, model.features, model.contributions, model.raw_score), width=width)
+    return as_text(
+        describe(scores, model.features, model.contributions, model.raw_score, **more), width=width
+    )
 
 
 def test_scores_are_told_with_their_units_and_intervals():
@@ -61,6 +63,12 @@ def test_the_last_lines_add_up():
     base, reasoned, other, score = (float(word.strip(",:")) for word in line.split() if word[0] in "+-")
     assert base + reasoned + other == pytest.approx(score, abs=0.021)
     assert score == pytest.approx(explained().raw_score[5], abs=0.0051)
+
+
+def test_a_note_on_what_the_scores_count_is_a_sentence_of_its_own():
+    lines = told(SCORES, counted="lifetime is counted up to 365 days").splitlines()
+    assert "Lifetime is counted up to 365 days." in lines
+    assert "Lifetime" not in told(SCORES)
 
 
 def test_lines_fit_the_width_and_carry_no_colour_codes():

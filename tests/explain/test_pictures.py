@@ -11,7 +11,7 @@ import pytest
 from matplotlib.container import BarContainer
 
 from lapse.errors import GateError
-from lapse.explain import group_effects, reasons, summary_picture, waterfall_picture
+from lapse.explain import group_effects, summary_picture
 from tests.explain.model import explained
 
 
@@ -25,30 +25,6 @@ def test_the_summary_shows_the_mean_size_of_each_group():
     assert [label.get_text() for label in bars.get_yticklabels()] == list(expected.index)
     np.testing.assert_allclose([patch.get_width() for patch in container], expected)
     assert "basket · days since last" in [label.get_text() for label in swarm.get_yticklabels()]
-
-
-def test_the_waterfall_goes_from_the_base_to_the_score():
-    model = explained().rows([int(np.argmax(explained().raw_score))])
-    figure = waterfall_picture(model.features, model.contributions, model.raw_score, currency="EUR", most=2)
-    (axes,) = figure.axes
-    told = reasons(model.features, model.contributions, model.raw_score, top=2).iloc[0]
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels[0] == f"{told['reason_1_group']}\n{told['reason_1']}"
-    assert labels[-1] == "everything else"
-    (container,) = (one for one in axes.containers if isinstance(one, BarContainer))
-    widths = np.array([patch.get_width() for patch in container])
-    ends = np.array([patch.get_x() + patch.get_width() for patch in container])
-    assert widths.sum() == pytest.approx(model.raw_score[0] - told["base"])
-    assert ends[-1] == pytest.approx(model.raw_score[0])
-    np.testing.assert_allclose(ends[:-1], [patch.get_x() for patch in container][1:])
-
-
-def test_a_customer_without_any_effect_can_be_drawn():
-    features = pd.DataFrame({"basket__gap_mean": [6.0]})
-    figure = waterfall_picture(features, np.array([[0.0, -1.0]]), np.array([-1.0]))
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    assert drawn.getvalue().startswith(b"\x89PNG")
 
 
 def test_pictures_leave_figures_and_chance_of_the_user_alone():
@@ -68,6 +44,5 @@ def test_pictures_leave_figures_and_chance_of_the_user_alone():
 
 def test_attributions_that_do_not_add_up_are_not_drawn():
     model = explained().rows([0])
-    for picture in (summary_picture, waterfall_picture):
-        with pytest.raises(GateError):
-            picture(model.features, model.contributions, model.raw_score + 0.1)
+    with pytest.raises(GateError):
+        summary_picture(model.features, model.contributions, model.raw_score + 0.1)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lapse.features import compute, fit_recipe, group_of, words
+from lapse.features.families import FAMILIES
 from lapse.features.names import silence_told
 from lapse.features.phrases import PHRASES
-from lapse.features.recipe import FAMILIES
 from lapse.features.wording import days, one, percent, plain, plural, whole
 from tests.features.histories import (
     FIRST,

@@ -33,6 +33,10 @@ def orders_ahead(bucket, snapshots, window_days):
     return np.array([float((events.day[rows] > t).sum()) for rows, t in zip(own, snapshots.day)])
 
 
+def orders_ahead_in_later_buckets(bucket, snapshots, window_days):
+    return orders_ahead(bucket, snapshots, window_days) * (bucket.number > 2)
+
+
 def orders_whenever_known(bucket, snapshots, window_days):
     events = bucket.events["order"]
     own = [slice(events.offsets[c], events.offsets[c + 1]) for c in snapshots.customer]
@@ -60,7 +64,11 @@ def leavers(table: pd.DataFrame) -> pd.Series:
 
 
 def checked(
-    folder: Path, table: pd.DataFrame, customers: pd.DataFrame | None = None, **sections: object
+    folder: Path,
+    table: pd.DataFrame,
+    customers: pd.DataFrame | None = None,
+    rows_per_bucket: int = 2_000_000,
+    **sections: object,
 ) -> Check:
     table.to_parquet(folder / "orders.parquet", index=False)
     columns = {"customer_id": "customer", "time": "at", "known_at": "known", "amount": "paid"}
@@ -83,7 +91,8 @@ def checked(
             "features": features,
         }
     (folder / "shop.yaml").write_text(yaml.safe_dump(raw | sections, sort_keys=False))
-    with lapse.read(lapse.load(folder / "shop.yaml"), today=date(2025, 6, 1)) as history:
+    business = lapse.load(folder / "shop.yaml")
+    with lapse.read(business, rows_per_bucket=rows_per_bucket, today=date(2025, 6, 1)) as history:
         return check_business(history, silent)
 
 
@@ -103,14 +112,27 @@ def test_honest_tables_pass(tmp_path: Path) -> None:
     assert "planted leak: named" in str(check)
 
 
-@pytest.mark.parametrize("function", ["orders_ahead", "orders_whenever_known"])
+def test_too_few_lapsed_to_judge_columns_by_is_a_warning(tmp_path: Path) -> None:
+    check = checked(tmp_path, orders(n=60))
+    check.refuse()
+    (problem,) = check.warnings
+    assert "not judged: only " in problem.got
+    assert problem.got in str(check)
+    assert any("not judged: only" in line for line in check.document()["guards"])
+
+
+FUNCTIONS = ["orders_ahead", "orders_ahead_in_later_buckets", "orders_whenever_known"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_custom_feature_that_sees_future_events_or_late_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     (tmp_path / "peeking.py").write_text(PEEKING)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "peeking", raising=False)
-    check = checked(tmp_path, orders(), features={"custom": {"order__peek": f"peeking:{function}"}})
+    peek = {"custom": {"order__peek": f"peeking:{function}"}}
+    check = checked(tmp_path, orders(), rows_per_bucket=5_000, features=peek)
     assert "order__peek" in refused(check)
 
 

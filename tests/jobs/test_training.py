@@ -11,9 +11,12 @@ import pytest
 
 import lapse
 from lapse.errors import DataError, GateError
+from lapse.jobs import train as training
 from lapse.jobs.estimators import PREDICTED
-from lapse.jobs.run import warn_of_suspects
+from lapse.jobs.run import train_and_register
 from lapse.jobs.tracking import fetch
+from lapse.jobs.train import look_for_leaks
+from lapse.leaks import Verdict
 from tests.jobs.conftest import Place
 
 
@@ -64,6 +67,18 @@ def test_an_unknown_model_says_which_there_are(shop: Place) -> None:
         fetch(shop.business, "7")
 
 
+def test_a_version_whose_artefacts_are_gone_is_refused_with_a_hint(shop: Place) -> None:
+    artefacts = shop.config.parent / "mlartifacts"
+    away = artefacts.rename(artefacts.with_name("away"))
+    try:
+        with pytest.raises(DataError, match="version 1: expected its artefacts") as caught:
+            fetch(shop.business, "champion")
+    finally:
+        away.rename(artefacts)
+    assert "train again" in caught.value.problems[0].hint
+    assert fetch(shop.business, "champion").version == "1"
+
+
 def test_evaluation_stands_beside_its_yardsticks(shop: Place, gym: Place) -> None:
     methods = set(shop.model.evaluation.probabilities["method"])
     assert {"lapse", "base rate", "recency alone", "RFM logistic", "default LightGBM", "BG/NBD"} <= methods
@@ -75,7 +90,6 @@ def test_evaluation_stands_beside_its_yardsticks(shop: Place, gym: Place) -> Non
 
 def test_models_that_judge_never_saw_an_outcome_that_was_open(shop: Place) -> None:
     data = lapse.snapshots(shop.history)
-    assert data.calendar is not None
     part = data.fit_part()
     horizon, first_test = shop.business.snapshots.horizon, data.calendar.test[0]
     assert part.cut == first_test
@@ -85,7 +99,6 @@ def test_models_that_judge_never_saw_an_outcome_that_was_open(shop: Place) -> No
 
 def test_overlapping_label_windows_are_refused(shop: Place) -> None:
     data = lapse.snapshots(shop.history)
-    assert data.calendar is not None
     overlapping = replace(data.calendar, fit=data.calendar.labelled[: -len(data.calendar.test)])
     with pytest.raises(GateError, match="label windows that close by"):
         lapse.train(replace(data, calendar=overlapping))
@@ -102,14 +115,44 @@ def test_a_column_that_marks_some_of_the_lapsed_is_a_warning_on_standard_error(
     shop: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = lapse.snapshots(shop.history)
-    assert warn_of_suspects(data) == []
+    assert look_for_leaks(data) == ()
     told = data.labels.lapsed & (np.random.default_rng(0).random(len(data)) < 0.3)
     leaked = data.features.assign(reason=pd.Categorical(np.where(told, "price", None)))
-    (problem,) = warn_of_suspects(replace(data, features=leaked))
+    (problem,) = look_for_leaks(replace(data, features=leaked))
     printed = capsys.readouterr()
     assert printed.err == f"warning: {problem}\n"
     assert "column 'reason'" in printed.err
     assert not printed.out
+
+
+def test_too_few_lapsed_to_judge_columns_is_a_warning_on_standard_error(
+    shop: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = lapse.snapshots(shop.history)
+    dates = np.unique(data.day)
+    late = np.flatnonzero(data.labels.lapsed & (data.day >= dates[-(len(dates) // 3)]))
+    few = data.take(np.setdiff1d(np.arange(len(data)), late[7:]))
+    (problem,) = look_for_leaks(few)
+    assert "not judged: only 7 lapsed" in problem.got
+    assert "not judged: only 7 lapsed" in capsys.readouterr().err
+
+
+def test_a_training_looks_at_the_columns_once(shop: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+
+    def counted(data: lapse.Dataset) -> Verdict:
+        judged.append(len(data))
+        return judge_columns(data)
+
+    def begun(*_: object) -> None:
+        raise RuntimeError("fitting begins")
+
+    judge_columns = training.judge_columns
+    monkeypatch.setattr(training, "judge_columns", counted)
+    monkeypatch.setattr(training, "fit", begun)
+    with pytest.raises(RuntimeError, match="fitting begins"):
+        train_and_register(shop.history)
+    assert len(judged) == 1
 
 
 def test_a_tracking_uri_takes_its_secrets_from_the_environment_and_does_not_show_them(

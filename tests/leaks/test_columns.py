@@ -8,19 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lapse.errors import GateError
-from lapse.leaks import TooGood, refuse_too_good, too_good_columns
+from lapse.leaks import TooGood, Verdict, too_good_columns
 from lapse.leaks.measures import measure
 from tests.leaks.honest import honest_dataset
 
 KEYS = ["customer_id", "as_of", "lapsed"]
 
 
-def guard(frame: pd.DataFrame, **more: object) -> tuple[TooGood, ...]:
+def verdict_on(frame: pd.DataFrame, **more: object) -> Verdict:
     horizon = {"horizon_days": 60, **more}
     return too_good_columns(
         frame.drop(columns=KEYS), frame["lapsed"], frame["as_of"], frame["customer_id"], **horizon
     )
+
+
+def guard(frame: pd.DataFrame, **more: object) -> tuple[TooGood, ...]:
+    verdict = verdict_on(frame, **more)
+    assert verdict.judged
+    return verdict.columns
 
 
 def ever_lapsed(frame: pd.DataFrame) -> pd.Series:
@@ -76,19 +81,20 @@ def test_a_planted_column_is_refused_and_no_other(plant: Callable[..., object]):
     ):  # after the last window closed, the table was taken
         frame = frame[~((frame["as_of"] < frame["as_of"].max()) & ever_lapsed(frame) & frame["lapsed"])]
     frame = frame.assign(planted=plant(frame, np.random.default_rng(1)))
-    found = guard(frame)
-    assert [(one.column, one.verdict) for one in found] == [("planted", "refused")]
-    with pytest.raises(GateError, match="planted"):
-        refuse_too_good(found)
+    verdict = verdict_on(frame)
+    assert [(one.column, one.verdict) for one in verdict.columns] == [("planted", "refused")]
+    assert [problem.what for problem in verdict.refused] == ["column 'planted'"]
+    assert verdict.warnings == []
 
 
 def test_a_reason_that_only_some_leavers_gave_is_a_warning():
     frame = honest_dataset()
     told = frame["lapsed"] & (np.random.default_rng(2).random(len(frame)) < 0.4)
-    found = guard(frame.assign(reason=np.where(told, "price", None)))
-    assert [(one.column, one.verdict) for one in found] == [("reason", "warning")]
-    assert 0.25 < found[0].marked < 0.55
-    refuse_too_good(found)
+    verdict = verdict_on(frame.assign(reason=np.where(told, "price", None)))
+    assert [(one.column, one.verdict) for one in verdict.columns] == [("reason", "warning")]
+    assert 0.25 < verdict.columns[0].marked < 0.55
+    assert [problem.what for problem in verdict.warnings] == ["column 'reason'"]
+    assert verdict.refused == []
 
 
 def test_a_reason_that_most_leavers_gave_is_refused():
@@ -160,9 +166,17 @@ def test_a_range_of_a_number_does_not_mark():
     assert [(one.column, one.verdict) for one in guard(frame.assign(code=code))] == [("code", "warning")]
 
 
-def test_too_few_lapses_judge_nothing():
+def test_too_few_lapses_judge_nothing_and_the_verdict_says_so():
     frame = honest_dataset(customers=100).assign(status=lambda one: one["lapsed"])
-    assert guard(frame) == ()
+    verdict = verdict_on(frame)
+    judging = frame["as_of"] >= np.unique(frame["as_of"])[-(frame["as_of"].nunique() // 3)]
+    lapsed = int(frame["lapsed"][judging].sum())
+    assert 0 < lapsed < 20
+    assert not verdict.judged
+    assert (verdict.columns, verdict.refused) == ((), [])
+    (problem,) = verdict.warnings
+    assert problem.got.startswith(f"not judged: only {lapsed} lapsed, ")
+    assert f"only {lapsed} lapsed" in str(verdict)
 
 
 def test_measures_agree_with_counting_by_hand():

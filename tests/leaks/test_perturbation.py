@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapse.leaks.perturbation import CHANGES, empty_future, other_future
-from lapse.leaks.sampling import choose_customers, owners, sample
+from lapse.leaks.sampling import choose_customers, sample
 from lapse.schema import NEVER, Bucket, Events
 from tests.leaks.honest import AS_OFS, asked, honest_bucket
 
@@ -22,7 +22,7 @@ def known_rows(events: Events, as_of: int) -> list[tuple[object, ...]]:
     told = events.end_known_day[rows] <= as_of
     return list(
         zip(
-            owners(events)[rows].tolist(),
+            events.owner[rows].tolist(),
             events.day[rows].tolist(),
             events.known_day[rows].tolist(),
             np.where(told, events.end_day[rows], NEVER).tolist(),
@@ -55,7 +55,7 @@ def test_what_was_known_stays_as_it_was(name: str, seed: int, as_of: int):
         assert known_rows(after.events[kind], as_of) == known_rows(events, as_of)
         assert after.events[kind].offsets[0] == 0
         assert after.events[kind].offsets[-1] == len(after.events[kind])
-        inside = np.diff(owners(after.events[kind])) == 0
+        inside = np.diff(after.events[kind].owner) == 0
         assert np.all(np.diff(after.events[kind].time_us)[inside] >= 0)
         assert np.all(np.diff(after.events[kind].day)[inside] >= 0)
         assert np.all(after.events[kind].end_day >= after.events[kind].day)

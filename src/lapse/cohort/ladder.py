@@ -17,7 +17,7 @@ import pyarrow as pa
 from numba import njit
 
 from lapse.config import Business
-from lapse.schema import NEVER, Bool, Bucket, Events, Int32, Int64, Snapshots
+from lapse.schema import NEVER, Bool, Bucket, Events, Int32, Int64, Snapshots, encoded
 
 RUNGS: tuple[str, ...] = ("prospect", "customer", "client", "supporter", "advocate", "partner")
 REFERRAL, INTEGRATION, COMPLAINT = "referral", "integration", "complaint"
@@ -102,8 +102,7 @@ def _is_integrated(business: Business, bucket: Bucket, snapshots: Snapshots) -> 
 
 
 def _codes(column: pa.Array) -> Int64:
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return np.asarray(encoded.indices.fill_null(-1), dtype=np.int64)
+    return np.asarray(encoded(column).indices.fill_null(-1), dtype=np.int64)
 
 
 @njit(cache=True)

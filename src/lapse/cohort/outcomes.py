@@ -7,6 +7,7 @@ snapshot's own horizon, so a label is final on the day its horizon ends and neve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,16 @@ class Outcomes:
     def take(self, rows: npt.NDArray[np.int64] | Bool) -> Outcomes:
         """Return some rows, by position or by mask."""
         return Outcomes(self.lapsed[rows], self.event[rows], self.duration_days[rows], self.spend[rows])
+
+    @classmethod
+    def join(cls, parts: Sequence[Outcomes]) -> Outcomes:
+        """Return the outcomes of several buckets as one, in their order."""
+        return cls(
+            np.concatenate([part.lapsed for part in parts]),
+            np.concatenate([part.event for part in parts]),
+            np.concatenate([part.duration_days for part in parts]),
+            np.concatenate([part.spend for part in parts]),
+        )
 
 
 def known_snapshots(business: Business, bucket: Bucket, days: tuple[int, ...]) -> tuple[Snapshots, Int32]:

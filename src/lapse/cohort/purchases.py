@@ -17,7 +17,7 @@ import pandas as pd
 
 from lapse.config import Business
 from lapse.errors import DataError, Problem
-from lapse.schema import Bucket, Events, Float64, Int64, Snapshots
+from lapse.schema import Bucket, Float64, Int64, Snapshots
 
 
 @dataclass(frozen=True)
@@ -149,16 +149,12 @@ def read_purchases(business: Business, bucket: Bucket, snapshots: Snapshots) -> 
         If a customer has no purchase known by its as_of.
     """
     events = bucket.events[business.churn.event]
-    return read_histories(_owners(events), events.day, events.known_day, snapshots.customer, snapshots.day)
+    return read_histories(events.owner, events.day, events.known_day, snapshots.customer, snapshots.day)
 
 
 def read_everybody(business: Business, bucket: Bucket, as_of: int) -> PurchaseHistory:
     """Return the histories, as of one day, of all customers who had purchased by then."""
     events = bucket.events[business.churn.event]
-    owner = _owners(events)
+    owner = events.owner
     asked = np.unique(owner[(events.day <= as_of) & (events.known_day <= as_of)])
     return read_histories(owner, events.day, events.known_day, asked, np.full(len(asked), as_of))
-
-
-def _owners(events: Events) -> Int64:
-    return np.repeat(np.arange(len(events.offsets) - 1, dtype=np.int64), np.diff(events.offsets))

@@ -16,7 +16,7 @@ are noisier on a resample than on the data, so their intervals lie high; that is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,14 +36,6 @@ _ENOUGH = 0.9  # share of resamples on which a metric must exist for its interva
 Array = npt.NDArray[Any]
 Metric = Callable[[Array, Array, Float64], Any]
 """A function of (y, p, weight) that returns one number or a sequence of them."""
-
-
-class Interval(NamedTuple):
-    """A value on the data and its bounds at :data:`LEVEL`."""
-
-    value: float
-    lower: float
-    upper: float
 
 
 def draw(customer_id: Sequence[object] | Array, n_replicates: int, seed: int) -> Iterator[Float64]:
@@ -139,53 +131,3 @@ def bounds(replicates: Float64) -> tuple[Any, Any]:
     filled = np.where(held, filled, 0.0)
     lower, upper = np.nanquantile(filled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return np.where(held, lower, np.nan), np.where(held, upper, np.nan)
-
-
-def interval(
-    metric: Metric,
-    y: Array,
-    p: Array,
-    customer_id: Sequence[object] | Array,
-    *,
-    n_replicates: int = REPLICATES,
-    seed: int = 0,
-) -> Interval:
-    """Return one metric of one method with its interval.
-
-    Examples
-    --------
-    >>> from lapse.evaluation.metrics import brier
-    >>> y, p = np.array([0.0, 1.0, 0.0, 1.0]), np.full(4, 0.5)
-    >>> interval(brier, y, p, np.arange(4))
-    Interval(value=0.25, lower=0.25, upper=0.25)
-    """
-    found = replicate({"": metric}, y, {"": p}, customer_id, n_replicates=n_replicates, seed=seed)
-    lower, upper = bounds(found["", ""])
-    return Interval(float(metric(y, p, np.ones(len(y)))), float(lower), float(upper))
-
-
-def paired_difference(
-    metric: Metric,
-    y: Array,
-    p: Array,
-    reference: Array,
-    customer_id: Sequence[object] | Array,
-    *,
-    n_replicates: int = REPLICATES,
-    seed: int = 0,
-) -> Interval:
-    """Return the metric of ``p`` less that of ``reference``, both on the same resamples.
-
-    Examples
-    --------
-    >>> from lapse.evaluation.metrics import brier
-    >>> y = np.array([0.0, 1.0, 0.0, 1.0])
-    >>> paired_difference(brier, y, np.full(4, 0.5), y, np.arange(4))
-    Interval(value=0.25, lower=0.25, upper=0.25)
-    """
-    both = {"p": p, "reference": reference}
-    found = replicate({"": metric}, y, both, customer_id, n_replicates=n_replicates, seed=seed)
-    lower, upper = bounds(found["p", ""] - found["reference", ""])
-    once = np.ones(len(y))
-    value = float(metric(y, p, once)) - float(metric(y, reference, once))
-    return Interval(value, float(lower), float(upper))

@@ -1,9 +1,9 @@
 """The BG/NBD model of repeat buying: what a customer with this purchase history is expected to do next.
 
 In: for each customer three numbers that are sufficient, a :class:`~.purchases.PurchaseHistory`. Out: four
-parameters by maximum likelihood, :class:`BgNbd`, and from them the probability of being alive, expected
-purchases and the probability of none. Refused: histories that cannot be, and a table in which nobody bought
-twice (the dropout is then not identified).
+parameters by maximum likelihood, :class:`BgNbd`, and from them the probability of being alive and expected
+purchases. Refused: histories that cannot be, and a table in which nobody bought twice (the dropout is then
+not identified).
 
 While alive a customer buys at a rate lambda ~ Gamma(r, rate alpha), and after each purchase it drops out for
 good with chance p ~ Beta(a, b).
@@ -15,10 +15,9 @@ Fader, Hardie and Lee (2005), "Counting your customers" the easy way, Marketing 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize
 from scipy.special import betaln, digamma, expit, gammaln
 
@@ -51,15 +50,6 @@ class BgNbd:
     a: float
     b: float
     log_likelihood: float = float("nan")
-
-    def to_json(self) -> dict[str, float]:
-        """Return the parameters for a JSON file."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, parameters: dict[str, float]) -> BgNbd:
-        """Return the model with these parameters."""
-        return cls(**parameters)
 
     def probability_alive(self, history: PurchaseHistory) -> Float64:
         """Return the chance that each customer has not dropped out, (n,); 1 for those without repeats.
@@ -124,38 +114,6 @@ class BgNbd:
         mean: Float64 = (density * (-np.expm1(-still_buys) / p)).sum(axis=1) / density.sum(axis=1)
         return mean
 
-    def probability_of_none(self, history: PurchaseHistory, t: float) -> Float64:
-        """Return the chance of no purchase in the next ``t``, (n,).
-
-        Dropped out, or alive and not buying: an alive customer's rate is Gamma(r + x, rate alpha + T), and it
-        cannot drop out before it buys, so 1 - P(alive) (1 - ((alpha + T) / (alpha + T + t))^(r + x)).
-
-        Examples
-        --------
-        >>> bought = PurchaseHistory(np.array([2.0]), np.array([30.43]), np.array([38.86]))
-        >>> BgNbd(0.243, 4.414, 0.793, 2.426).probability_of_none(bought, 39.0).round(4)
-        array([0.4454])
-        """
-        now = self.alpha + history.T
-        buys = -np.expm1((self.r + history.repeat_purchases) * (np.log(now) - np.log(now + t)))
-        none: Float64 = 1 - self.probability_alive(history) * buys
-        return none
-
-    def expected_from_start(self, t: npt.ArrayLike) -> Float64:
-        """Return the expected repeat purchases of a new customer by ``t``, equation 9 of the paper.
-
-        Examples
-        --------
-        >>> float(BgNbd(0.243, 4.414, 0.793, 2.426).expected_from_start(39.0).round(4))
-        1.1967
-        """
-        new = np.zeros_like(np.asarray(t, np.float64))
-        values = [
-            self.expected_purchases(PurchaseHistory(zero, zero, zero), one)[0]
-            for zero, one in zip(new.reshape(-1, 1), np.ravel(np.asarray(t, np.float64)), strict=True)
-        ]
-        return np.reshape(values, new.shape)
-
 
 def fit(history: PurchaseHistory) -> BgNbd:
     """Return the model of greatest likelihood, by quasi-Newton with exact gradients from several starts.
@@ -198,21 +156,6 @@ def fit(history: PurchaseHistory) -> BgNbd:
     r, alpha, a, b = (float(value) for value in np.exp(best.x))
     repeats = float(history.repeat_purchases.sum())
     return BgNbd(r, alpha * unit, a, b, -float(best.fun) * len(history) - repeats * float(np.log(unit)))
-
-
-def log_likelihood(model: BgNbd, history: PurchaseHistory) -> float:
-    """Return the log likelihood of histories under a model.
-
-    Examples
-    --------
-    >>> once = PurchaseHistory(np.zeros(1), np.zeros(1), np.array([4.0]))
-    >>> round(log_likelihood(BgNbd(1.0, 4.0, 1.0, 1.0), once), 4)
-    -0.6931
-    """
-    rows = np.column_stack([history.repeat_purchases, history.t_x, history.T])
-    log_parameters = np.log([model.r, model.alpha, model.a, model.b])
-    value, _ = _negative_log_likelihood(log_parameters, rows, np.ones(len(history)))
-    return -value * len(history)
 
 
 def _negative_log_likelihood(log_parameters: Float64, rows: Float64, count: Float64) -> tuple[float, Float64]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lapse.evaluation.metrics import N_BINS, assign_bins, sum_ties
+from lapse.evaluation.ties import N_BINS, assign_bins, sum_ties
 from lapse.schema import Float64
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lapse.evaluation import metrics
+from lapse.evaluation import calibration, metrics
+from lapse.evaluation.ties import sum_ties
 from lapse.schema import Float64
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def draw_reliability(y: npt.ArrayLike, p: npt.ArrayLike) -> Figure:
         As in :mod:`lapse.evaluation.metrics`.
     """
     p_ = np.asarray(p, np.float64)
-    bins = metrics.reliability_bins(y, p_)
+    bins = calibration.reliability_bins(y, p_)
     rows = bins.share * len(p_)
     error = 2 * np.sqrt(bins.predicted * (1 - bins.predicted) / rows)
     limit = min(1.0, 1.08 * float(max(bins.predicted.max(), (bins.observed + error).max())))
@@ -111,7 +112,7 @@ def gain_curve(y: npt.ArrayLike, p: npt.ArrayLike) -> tuple[Float64, Float64]:
     y_, p_ = np.asarray(y, np.float64), np.asarray(p, np.float64)
     if not y_.any():
         raise ValueError("y: expected at least one lapse, got none")
-    _, lapsed, rows = (part[::-1] for part in metrics.sum_ties(p_, y_, np.ones(len(p_))))
+    _, lapsed, rows = (part[::-1] for part in sum_ties(p_, y_, np.ones(len(p_))))
     taken = np.concatenate([[0.0], np.cumsum(rows) / rows.sum()])
     return taken, np.concatenate([[0.0], np.cumsum(lapsed) / lapsed.sum()])
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lapse.schema import Bool, Float64, Int32
 
@@ -135,31 +134,3 @@ def observed_by_step(
     """Return the share that lapsed by the end of each step, over those followed so far."""
     seen, _, weight_ = _checked(observed, incidence, weight)
     return _mean_known(seen, seen, weight_)
-
-
-def calibration_by_step(observed: npt.ArrayLike, incidence: npt.ArrayLike, *, step_days: int) -> pd.DataFrame:
-    """Return predicted beside observed share lapsed, one row a step.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``days`` (end of the step), ``n`` (snapshots whose follow-up reaches it), ``predicted``, ``observed``
-        and ``difference`` (predicted less observed); NaN where n is 0.
-
-    Examples
-    --------
-    >>> calibration_by_step([[0.0], [1.0]], [[0.25], [0.5]], step_days=30).to_dict("records")
-    [{'days': 30, 'n': 2, 'predicted': 0.375, 'observed': 0.5, 'difference': -0.125}]
-    """
-    seen = np.asarray(observed, np.float64)
-    predicted = predicted_by_step(seen, incidence)
-    happened = observed_by_step(seen, incidence)
-    return pd.DataFrame(
-        {
-            "days": step_days * np.arange(1, seen.shape[1] + 1),
-            "n": (~np.isnan(seen)).sum(axis=0),
-            "predicted": predicted,
-            "observed": happened,
-            "difference": predicted - happened,
-        }
-    )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lapse.errors import DataError, Problem
-from lapse.evaluation import metrics, money, survival
+from lapse.evaluation import calibration, metrics, money, survival
 from lapse.evaluation.bootstrap import REPLICATES, Metric, bounds, replicate
 from lapse.schema import Float64
 
@@ -30,11 +30,11 @@ PROBABILITY_METRICS: Mapping[str, Metric] = {
     "average_precision": metrics.average_precision,
     "log_loss": metrics.log_loss,
     "brier": metrics.brier,
-    "calibration_error": metrics.calibration_error,
-    "calibration_in_the_large": metrics.calibration_in_the_large,
+    "calibration_error": calibration.calibration_error,
+    "calibration_in_the_large": calibration.calibration_in_the_large,
     "lift_top_decile": metrics.lift_top_decile,
 }
-_PARTS = tuple(f"brier_{part}" for part in metrics.BrierParts._fields)
+_PARTS = tuple(f"brier_{part}" for part in calibration.BrierParts._fields)
 _PAIRED = ("auc", "log_loss")
 
 MONEY_METRICS: Mapping[str, Metric] = {
@@ -146,8 +146,8 @@ def evaluate_probabilities(
         PROBABILITY_METRICS, y_, said, customer, metrics.why_undefined, _PAIRED, reference, n_replicates, seed
     )
     for method, p in said.items():
-        parts = dict(zip(_PARTS, metrics.brier_parts(y_, p), strict=True))
-        parts["calibration_noise"] = metrics.calibration_noise(p, seed=seed)
+        parts = dict(zip(_PARTS, calibration.brier_parts(y_, p), strict=True))
+        parts["calibration_noise"] = calibration.calibration_noise(p, seed=seed)
         rows += [_row(method, name, len(y_), part, None) for name, part in parts.items()]
     dates = pd.DatetimeIndex(np.asarray(as_of)).strftime("%Y-%m-%d").to_numpy()
     for date in sorted(set(dates)):
@@ -166,7 +166,7 @@ def _at_date(
     seed: int,
 ) -> list[Row]:
     """Return calibration in the large of one date's rows; a single customer has no interval."""
-    name, metric = "calibration_in_the_large", metrics.calibration_in_the_large
+    name, metric = "calibration_in_the_large", calibration.calibration_in_the_large
     if len(set(customer_id)) < 2:
         note = metrics.why_undefined(name, y) or "no interval: a single customer"
         return [_row(m, name, len(y), metric(y, p), None, note=note) for m, p in predictions.items()]

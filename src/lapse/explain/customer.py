@@ -36,6 +36,7 @@ def describe(
     raw_score: Float64,
     *,
     top: int = 5,
+    counted: str = "",
 ) -> RenderableType:
     """Tell all about one customer's score.
 
@@ -49,6 +50,8 @@ def describe(
     raw_score : float64, shape (1,)
     top : int, default 5
         Reasons at most.
+    counted : str, optional
+        A note on what the scores count, said first.
 
     Returns
     -------
@@ -78,6 +81,7 @@ def describe(
     reasoned = sum(told[f"reason_{k}_effect"] for k in shown)
     rest = raw_score[0] - told["base"] - reasoned
     notes = (
+        *((f"{counted[:1].upper()}{counted[1:]}.",) if counted else ()),
         f"Base {told['base']:+.2f}, these reasons {reasoned:+.2f}, everything else {rest:+.2f}: score "
         f"{raw_score[0]:+.2f} (log-odds before calibration).",
         "Effects are what the model made of the history. They are no causes.",

@@ -1,28 +1,26 @@
-"""A model and a customer at a glance.
+"""A model at a glance.
 
-In: features, attributions of the raw score, and the score. Out: matplotlib figures that belong to no window,
-ready for ``savefig``: the notebook's or the user's own plotting state is left alone.
+In: features, attributions of the raw score, and the score. Out: a matplotlib figure that belongs to no
+window, ready for ``savefig``: the notebook's or the user's own plotting state is left alone.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
-from lapse.explain.reasons import VISIBLE, group_effects, reasons
+from lapse.explain.reasons import group_effects
 from lapse.schema import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RAISES, LOWERS, QUIET = "#c0392b", "#2c6fbb", "#8a8f98"
+LOWERS, QUIET = "#2c6fbb", "#8a8f98"
 _MOST_POINTS = 5_000
 _LINE = 60
 
@@ -89,50 +87,6 @@ def summary_picture(
     return figure
 
 
-def waterfall_picture(
-    features: pd.DataFrame, contributions: Float64, raw_score: Float64, *, most: int = 8, currency: str = ""
-) -> Figure:
-    """Draw how one customer's score comes about, from the base to the score, by part of the history.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame, one row
-    contributions : float64, shape (1, n_features + 1)
-    raw_score : float64, shape (1,)
-    most : int, default 8
-        Groups at most; the others are one bar.
-    currency : str, optional
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One bar a group in log-odds, each beginning where the one above it ends, with the words of the feature
-        that pushes most in the group's direction.
-
-    Raises
-    ------
-    GateError
-        If the attributions do not add up to the score.
-    """
-    from matplotlib.figure import Figure
-
-    told = reasons(features, contributions, raw_score, top=most, currency=currency).iloc[0]
-    bars = [
-        (
-            f"{told[f'reason_{k}_group']}\n{shorten(told[f'reason_{k}'], _LINE)}",
-            float(told[f"reason_{k}_effect"]),
-        )
-        for k in range(1, most + 1)
-        if abs(told[f"reason_{k}_effect"]) >= VISIBLE
-    ]
-    rest = float(raw_score[0] - told["base"]) - sum(effect for _, effect in bars)
-    if abs(rest) >= VISIBLE:
-        bars.append(("everything else", rest))
-    figure = Figure(figsize=(11, 1.9 + 0.55 * len(bars)), layout="constrained")
-    _steps(figure.subplots(), bars, float(told["base"]), float(raw_score[0]))
-    return figure
-
-
 def _bars(axes: Axes, sizes: pd.Series, most: int) -> None:
     """Draw the mean size of effects, the largest on top."""
     shown = sizes.sort_values(ascending=False, kind="stable").iloc[:most].iloc[::-1]
@@ -161,47 +115,6 @@ def _finish_swarm(figure: Figure, axes: Axes) -> None:
     bar.set_ticklabels(["low", "high"])
     bar.set_label("value of the feature (grey: missing, or a category)", labelpad=-12)
     bar.outline.set_visible(False)
-
-
-def _steps(axes: Axes, bars: Sequence[tuple[str, float]], base: float, score: float) -> None:
-    """Draw bars from the base on top to the score below, each where the one before it ends."""
-    effects = np.array([effect for _, effect in bars])
-    ends = base + np.cumsum(effects)
-    places = -np.arange(1, len(bars) + 1)
-    axes.barh(places, effects, left=ends - effects, color=np.where(effects > 0, RAISES, LOWERS), height=0.6)
-    for end, place in zip([base, *ends], [0, *places], strict=True):
-        axes.plot(
-            [end, end], [place - 0.7 if place else -0.7, place - 0.3 if place else 0.3], color=QUIET, lw=0.8
-        )
-    for effect, end, place in zip(effects, ends, places, strict=True):
-        side = 1 if effect > 0 else -1
-        axes.annotate(
-            f"{effect:+.2f}",
-            (end, place),
-            (5 * side, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left" if effect > 0 else "right",
-            color=RAISES if effect > 0 else LOWERS,
-        )
-    lowest = float(-len(bars) - 1)
-    axes.plot([base, score], [0, lowest], "o", color="black", ms=5)
-    low, high = (float(edge([base, *ends])) for edge in (np.min, np.max))
-    for text, at, place in (("where everybody starts", base, 0.0), ("this customer", score, lowest)):
-        note = f"{text}: {at:+.2f}, before calibration {expit(at):.1%}"
-        side = 1 if at <= (low + high) / 2 else -1
-        align = "left" if side > 0 else "right"
-        axes.annotate(note, (at, place), (8 * side, 0), textcoords="offset points", va="center", ha=align)
-    room = 0.12 * (high - low) + 0.05
-    axes.set_xlim(low - room, high + room)
-    axes.set_yticks(places, [text for text, _ in bars])
-    axes.set_ylim(lowest - 0.6, 0.6)
-    axes.tick_params(left=False)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color="#e6e8eb", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.set_xlabel("log-odds of lapsing (red raises the risk, blue lowers it)")
-    axes.set_title("How the score comes about", loc="left")
 
 
 def _colours(features: pd.DataFrame) -> Float64:

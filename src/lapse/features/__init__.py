@@ -4,9 +4,10 @@
 them. A custom feature stands on :func:`visible`.
 """
 
+from lapse.features.families import Share
 from lapse.features.frame import compute
 from lapse.features.names import group_of, parse, words
-from lapse.features.recipe import Recipe, Share, fit_recipe
+from lapse.features.recipe import Recipe, fit_recipe
 from lapse.features.visibility import visible
 
 __all__ = ["Recipe", "Share", "compute", "fit_recipe", "group_of", "parse", "visible", "words"]

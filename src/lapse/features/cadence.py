@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from lapse.features.grammar import Stat
-from lapse.features.visibility import begun_until
-from lapse.schema import Events, Float32, Float64, Int32, Int64, Snapshots
+from lapse.features.visibility import active_ages
+from lapse.schema import NEVER, Events, Float32, Float64, Int32, Int64, Snapshots
 
 POINTS: tuple[str, ...] = (
     "gap_mean",
@@ -54,19 +54,6 @@ def silences_of(grace: int) -> tuple[int, ...]:
     ((7, 14, 21, 28), (1, 2))
     """
     return tuple(sorted({max(1, round(grace * part / 4)) for part in (1, 2, 3, 4)}))
-
-
-@njit(cache=True, nogil=True)
-def _collect(day: Int32, known_day: Int32, first: int, stop: int, t: int, ages: Int64) -> int:
-    """Write the ages of the distinct visible active days, ascending, and return their number."""
-    n = 0
-    i = begun_until(day, first, stop, t)
-    while i > first:
-        i -= 1
-        if known_day[i] <= t and (n == 0 or ages[n - 1] != t - day[i]):
-            ages[n] = t - day[i]
-            n += 1
-    return n
 
 
 @njit(cache=True, nogil=True)
@@ -156,7 +143,7 @@ def _walk(
     ages = np.empty(np.max(np.diff(offsets)) if len(offsets) > 1 else 0, np.int64)
     for row in range(len(as_of)):
         first, stop = offsets[customer[row]], offsets[customer[row] + 1]
-        n = _collect(day, known_day, first, stop, as_of[row], ages)
+        n = active_ages(day, known_day, first, stop, as_of[row], NEVER, ages)
         if n > 1:
             _write_points(ages[:n], fade, points[row])
         if n > 0:

@@ -14,12 +14,12 @@ import pyarrow as pa
 from numba import njit
 
 from lapse.features.visibility import begun_until
-from lapse.schema import Events, Float32, Float64, Int32, Int64, Snapshots
+from lapse.schema import Events, Float32, Float64, Int32, Int64, Snapshots, encoded
 
 
 def codes_of(attribute: pa.Array) -> tuple[npt.NDArray[np.int32], list[str | None]]:
     """Return an attribute's values as codes (-1 where null) and, for each code, the value as text."""
-    coded = attribute if pa.types.is_dictionary(attribute.type) else attribute.dictionary_encode()
+    coded = encoded(attribute)
     codes = coded.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
     return np.asarray(codes, np.int32), coded.dictionary.cast(pa.string()).to_pylist()
 

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from lapse.features import cadence, categories, custom, latest, pace, terms, windows
+from lapse.features.families import every_second, windows_of
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse
-from lapse.features.recipe import Recipe, every_second, windows_of
+from lapse.features.recipe import Recipe
 from lapse.features.visibility import latest_days, latest_positions, observed_days
 from lapse.schema import Bucket, Events, Float32, Int32, Snapshots
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from lapse.features.grammar import Stat
-from lapse.features.visibility import begun_until
+from lapse.features.visibility import active_ages
 from lapse.schema import Events, Float32, Float64, Int32, Int64, Snapshots
 
 WINDOWED: tuple[str, ...] = ("rate", "silence_chance")
@@ -33,18 +33,13 @@ def _walk(
     weights: Float64,
     out: Float64,
 ) -> None:
+    ages = np.empty(np.max(np.diff(offsets)) if len(offsets) > 1 else 0, np.int64)
     for row in range(len(as_of)):
-        t = as_of[row]
-        previous = t + 1
-        first = offsets[customer[row]]
-        i = begun_until(day, first, offsets[customer[row] + 1], t)
-        while i > first and t - day[i - 1] < weights.shape[1]:
-            i -= 1
-            if known_day[i] > t or day[i] == previous:
-                continue
-            previous = day[i]
+        first, stop = offsets[customer[row]], offsets[customer[row] + 1]
+        n = active_ages(day, known_day, first, stop, as_of[row], weights.shape[1], ages)
+        for k in range(n):
             for w in range(len(weights)):
-                out[w, row] += weights[w, t - previous]
+                out[w, row] += weights[w, ages[k]]
 
 
 def compute(

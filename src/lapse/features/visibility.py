@@ -5,8 +5,8 @@ days and lengths by snapshot. An event is visible at ``t`` when ``known_day <= t
 known but lies ahead, such as a term that is booked, is not visible; :mod:`lapse.features.terms` says only
 that it exists.
 
-Every kernel of this package starts at :func:`begun_until` and tests ``known_day`` event by event, since what
-is known late does not become known in the order in which it happened.
+Every kernel of this package starts at :func:`begun_until` or walks with :func:`active_ages`. ``known_day`` is
+tested event by event, since what is known late does not become known in the order in which it happened.
 """
 
 from __future__ import annotations
@@ -28,6 +28,25 @@ def begun_until(day: Int32, start: int, stop: int, as_of: int) -> int:
         else:
             stop = middle
     return start
+
+
+@njit(cache=True, nogil=True)
+def active_ages(
+    day: Int32, known_day: Int32, start: int, stop: int, as_of: int, below: int, ages: Int64
+) -> int:
+    """Write the ages of the distinct visible days with an event, ascending, and return how many there are.
+
+    Ages are days before as_of; those of ``below`` or more are left out. ``ages`` has room for all events of
+    ``day[start:stop]``.
+    """
+    n = 0
+    i = begun_until(day, start, stop, as_of)
+    while i > start and as_of - day[i - 1] < below:
+        i -= 1
+        if known_day[i] <= as_of and (n == 0 or ages[n - 1] != as_of - day[i]):
+            ages[n] = as_of - day[i]
+            n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)

@@ -18,9 +18,8 @@ import pyarrow.parquet as pq
 from lapse.config import Business, Event, Table
 from lapse.history.normalise import ATTRIBUTE
 from lapse.history.store import COPIES
-from lapse.schema import NEVER, Bucket, Events, Int32, Int64
+from lapse.schema import NEVER, US_PER_DAY, Bucket, Events, Int32, Int64
 
-DAY_US = 86_400_000_000
 """Microseconds of a day."""
 
 ALWAYS = int(np.iinfo(np.int32).min)
@@ -58,7 +57,7 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
 def to_days(times: pa.Array) -> Int32:
     """Return the local days of wall-clock times, ``NEVER`` where null."""
     micros = times.cast(pa.timestamp("us")).cast(pa.int64())
-    days = np.floor_divide(micros.fill_null(0).to_numpy(zero_copy_only=False), DAY_US)
+    days = np.floor_divide(micros.fill_null(0).to_numpy(zero_copy_only=False), US_PER_DAY)
     return np.where(_is_null(times), NEVER, days).astype(np.int32)
 
 

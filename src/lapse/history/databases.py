@@ -4,6 +4,9 @@ In: a SQLAlchemy URL with a table or a query. Out: Parquet files that hold its r
 memory is bounded by a chunk however long the result. Refused, without showing a password: a database that
 cannot be reached, a driver that is not installed, a table that is not there, a query that fails or returns no
 rows, a column whose values have different types.
+
+Reading changes nothing: the database itself is told to refuse writing where it can (:data:`READ_ONLY`), and
+whatever a query did is rolled back in any case.
 """
 
 from __future__ import annotations
@@ -26,6 +29,14 @@ from lapse.errors import DataError, Problem
 
 CHUNK_ROWS = 50_000
 """Rows that are in memory at once while a result is streamed."""
+
+READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
+"""How a kind of database is told, before anything else, that nothing may be written through a connection."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,10 @@ def _connected(table: Table, where: str, home: Path) -> Iterator[sa.Connection]:
     try:
         engine = sa.create_engine(_located(sa.make_url(url), where, home), poolclass=sa.NullPool)
         with engine.connect() as connection:
+            if (statement := READ_ONLY.get(connection.dialect.name)) is not None:
+                connection.exec_driver_sql(statement)
             yield connection
+            connection.rollback()
     except sa.exc.NoSuchModuleError as error:
         problem = Problem(where, "url", "a kind of database that SQLAlchemy knows", str(error))
         raise DataError(problem) from None
@@ -120,7 +134,9 @@ def _connected(table: Table, where: str, home: Path) -> Iterator[sa.Connection]:
         told = " ".join(str(getattr(error, "orig", None) or error).split())
         key, expected = ("url", "a database that can be reached")
         if isinstance(error, sa.exc.DBAPIError) and error.statement:
-            key, expected = ("table" if table.query is None else "query", "a query that runs")
+            key, expected = "table", "a table that can be read"
+            if table.query is not None:
+                key, expected = "query", "a query that runs and does nothing but read"
         raise DataError(Problem(where, key, expected, _without_secrets(told, url, table.url or ""))) from None
 
 

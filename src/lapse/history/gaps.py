@@ -82,7 +82,7 @@ def gaps_between(events: Events, is_span: bool) -> Int64:
     int64, shape (n_gaps,)
         Days, at least 0 for spans and at least 1 for instants.
     """
-    owner = np.repeat(np.arange(len(events.offsets) - 1, dtype=np.int64), np.diff(events.offsets))
+    owner = events.owner
     if len(owner) < 2:
         return np.empty(0, np.int64)
     ends = (events.end_day if is_span else events.day).astype(np.int64)

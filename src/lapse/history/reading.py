@@ -9,8 +9,6 @@ refuses (:mod:`lapse.history.quality`), an end of the data that the churn table 
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -26,6 +24,7 @@ from lapse.errors import DataError, Problem
 from lapse.history.buckets import read_bucket
 from lapse.history.ending import data_end, end_problems, read_news
 from lapse.history.normalise import Plan, common_identity, identity, plan
+from lapse.history.place import Place
 from lapse.history.quality import Finding, Tally, balance, duplicates, tally
 from lapse.history.sources import Source, mapped_columns, open_source, saying_where
 from lapse.history.store import Stored, connect, store
@@ -58,7 +57,8 @@ class TableSummary:
 class History:
     """All that happened, and when it was known, in buckets of customers.
 
-    Closing it (or leaving its ``with`` block, or the end of the process) removes its temporary folder.
+    Closing it (or leaving its ``with`` block, or the end of the process) removes its temporary folder. What a
+    killed process leaves behind is removed by the next :func:`read`.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class History:
         data_end: int,
         fingerprint: str,
         n_buckets: int,
-        folder: Path,
+        place: Place,
     ) -> None:
         self.business = business
         self.findings = findings
@@ -92,8 +92,8 @@ class History:
         self.data_end = data_end
         self.fingerprint = fingerprint
         self.n_buckets = n_buckets
-        self._folder = folder
-        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._folder = place.folder
+        self._remove = weakref.finalize(self, place.remove)
 
     def bucket(self, number: int) -> Bucket:
         """Return one bucket.
@@ -168,13 +168,13 @@ def read(
         raise ValueError("rows_per_bucket must be at least 1")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix="lapse-history-", dir=folder))
+    place = Place(folder)
     try:
-        with closing(connect(place)) as connection:
+        with closing(connect(place.folder)) as connection:
             reading = _Reading(business, connection, place, today or datetime.now(business.zone).date())
             return reading.run(rows_per_bucket)
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        place.remove()
         raise
 
 
@@ -184,7 +184,7 @@ class _Reading:
 
     business: Business
     connection: duckdb.DuckDBPyConnection
-    place: Path
+    place: Place
     today: date
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -203,7 +203,7 @@ class _Reading:
         churn, news = self.business.churn.event, None
         if churn in stored and stored[churn].rows:
             has_end = self.business.events[churn].has_end
-            news = read_news(self.connection, self.place / churn, has_end=has_end, today=self.today)
+            news = read_news(self.connection, self.place.folder / churn, has_end=has_end, today=self.today)
             self.problems += end_problems(self.business, news, self.today)
         if self.problems:
             raise DataError(self.problems)
@@ -215,14 +215,14 @@ class _Reading:
             data_end=data_end(self.business, news),
             fingerprint=f"{sum(held.hash for held in stored.values()) % 2**64:016x}",
             n_buckets=n_buckets,
-            folder=self.place,
+            place=self.place,
         )
 
     def _sources(self) -> dict[str, Source]:
         sources = {}
         for name, table in self.tables.items():
             try:
-                sources[name] = open_source(self.connection, self.business, name, table, self.place)
+                sources[name] = open_source(self.connection, self.business, name, table, self.place.folder)
             except DataError as error:
                 self.problems += error.problems
         return sources
@@ -266,7 +266,7 @@ class _Reading:
         policy, source = self.business.quality.duplicates, planned.source
         weight = "copies" if policy == "keep" else "1"
         with saying_where(source.where):
-            held = store(self.connection, planned, found.kept, self.place, n_buckets, weight)
+            held = store(self.connection, planned, found.kept, self.place.folder, n_buckets, weight)
         problem, finding = duplicates(source, policy, held.copies, held.copied_example)
         self.findings += [finding] if finding is not None else []
         self.problems += [problem] if problem is not None else []

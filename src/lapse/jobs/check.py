@@ -7,6 +7,7 @@ shows that it sees: a leak is planted and must be named.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +15,22 @@ import numpy as np
 import pandas as pd
 
 from lapse.cohort.outcomes import at_risk, known_snapshots
-from lapse.dataset import Dataset, snapshots
+from lapse.dataset import Labelled, snapshots
 from lapse.errors import GateError, LapseError, Problem
 from lapse.features import Recipe, compute
 from lapse.history import History, gap_quantiles
 from lapse.history.spells import covers_of, spells_of
 from lapse.jobs.progress import Advance
 from lapse.jobs.tables import lines, titled
-from lapse.jobs.train import fold_problems, suspects
+from lapse.jobs.train import fold_problems, judge_columns
 from lapse.leaks import perturbation_guard, planted_leak_selftest, sample
-from lapse.schema import NEVER, to_date
+from lapse.schema import NEVER, Bucket, Snapshots, to_date, to_day
 
 STAGES = 5
 """How many parts the command reports: reading, and those of :func:`check_business`."""
 
-SAMPLED_CUSTOMERS, SAMPLED_DAYS = 300, 4
-"""How much of the first bucket the perturbation guard recomputes."""
+SAMPLED_CUSTOMERS, SAMPLED_DAYS, SAMPLED_BUCKETS = 300, 4, 6
+"""How much the perturbation guard recomputes: customers in all, as-of days, buckets of the history."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,8 @@ def check_business(history: History, advance: Advance) -> Check:
     guards, refused = _guard_features(history, data.recipe)
     advance("guards: columns and folds")
     refused += fold_problems(data)
-    named = suspects(data)
-    guards.append(
-        f"columns that predict too well: {len(named) or 'none'} of {data.features.shape[1]} and the id"
-    )
+    verdict = judge_columns(data)
+    guards.append(f"columns that predict too well, of {data.features.shape[1]} and the id: {verdict}")
     return Check(
         tables=pd.DataFrame([vars(summary) for summary in history.summaries]),
         findings=pd.DataFrame([vars(finding) for finding in history.findings]),
@@ -107,8 +106,8 @@ def check_business(history: History, advance: Advance) -> Check:
         returns=returns,
         cohorts=_cohorts(data),
         guards=tuple(guards),
-        warnings=tuple(one.problem for one in named if one.verdict == "warning"),
-        refused=(*refused, *(one.problem for one in named if one.verdict == "refused")),
+        warnings=tuple(verdict.warnings),
+        refused=(*refused, *verdict.refused),
     )
 
 
@@ -127,29 +126,49 @@ def _returns(history: History) -> str:
 
 
 def _guard_features(history: History, recipe: Recipe) -> tuple[list[str], list[Problem]]:
-    business, bucket = history.business, history.bucket(0)
-    # closed dates only: the future that the guard changes must exist
-    first = min(summary.first for summary in history.summaries if summary.first)
-    days = tuple(np.linspace((first - to_date(0)).days, history.data_end, SAMPLED_DAYS + 2).astype(int)[1:-1])
-    asked = at_risk(*known_snapshots(business, bucket, days))
-    part, few = sample(bucket, asked, SAMPLED_CUSTOMERS, SAMPLED_DAYS, seed=0)
-    try:
-        planted = planted_leak_selftest(lambda b, s: compute(recipe, b, s), part, few)
-    except LapseError as error:
-        return ["the planted leak was not seen"], list(error.problems)
-    found = perturbation_guard(lambda b, s: compute(recipe, b, s), part, few)
+    planted: list[Problem] = []
+    unseen: list[Problem] = []
+    found: dict[str, Problem] = {}
+    asked = 0
+    for part, few in _samples(history):
+        asked += len(few)
+        try:
+            planted.append(planted_leak_selftest(lambda b, s: compute(recipe, b, s), part, few))
+        except LapseError as error:
+            unseen += error.problems
+            continue  # where the guard does not see, its silence means nothing
+        for problem in perturbation_guard(lambda b, s: compute(recipe, b, s), part, few):
+            found.setdefault(problem.what, problem)
+    if not asked:
+        expected, got = "customers at risk on some of the days tried", "none"
+        unseen = [Problem("leak guard", "sample", expected, got, "a longer history, or a longer grace")]
+    if not planted:
+        return ["the planted leak was not seen"], [*unseen[:1], *found.values()]
+    rows = sum(problem.count or 0 for problem in planted)
     said = [
-        f"planted leak: named ('{planted.what}', {planted.count:,} of {len(few):,} snapshots)",
+        f"planted leak: named ('{planted[0].what}', {rows:,} of {asked:,} snapshots)",
         f"what is not known at as_of was changed: {len(found) or 'no'} of {len(recipe.names)} features moved",
     ]
-    return said, found
+    return said, list(found.values())
 
 
-def _cohorts(data: Dataset) -> pd.DataFrame:
-    assert data.calendar is not None
+def _samples(history: History) -> Iterator[tuple[Bucket, Snapshots]]:
+    """Yield some customers of some buckets, those at risk on some days, few enough to be computed often."""
+    business = history.business
+    # closed dates only: the future that the guard changes must exist
+    first = min(summary.first for summary in history.summaries if summary.first)
+    days = tuple(np.linspace(to_day(first), history.data_end, SAMPLED_DAYS + 2).astype(int)[1:-1])
+    n_buckets = min(SAMPLED_BUCKETS, history.n_buckets)
+    for number in np.linspace(0, history.n_buckets - 1, n_buckets).astype(int).tolist():
+        bucket = history.bucket(number)
+        asked = at_risk(*known_snapshots(business, bucket, days))
+        if len(asked):
+            yield sample(bucket, asked, SAMPLED_CUSTOMERS // n_buckets, SAMPLED_DAYS, seed=number)
+
+
+def _cohorts(data: Labelled) -> pd.DataFrame:
     frame = pd.DataFrame({"day": data.day, "lapsed": data.labels.lapsed})
     table = frame.groupby("day")["lapsed"].agg(["size", "mean"]).reset_index()
-    excluded = data.excluded.groupby("as_of").size()
     use = {**dict.fromkeys(data.calendar.fit, "fit"), **dict.fromkeys(data.calendar.test, "test")}
     dates = [to_date(day) for day in table["day"]]
     return pd.DataFrame(
@@ -157,7 +176,7 @@ def _cohorts(data: Dataset) -> pd.DataFrame:
             "as_of": dates,
             "used_for": [use.get(day, "embargo") for day in table["day"]],
             "at_risk": table["size"],
-            "not_at_risk": [int(excluded.get(pd.Timestamp(day), 0)) for day in dates],
+            "not_at_risk": [data.not_at_risk.get(day, 0) for day in table["day"]],
             "lapse_rate": table["mean"],
         }
     )

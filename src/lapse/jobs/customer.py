@@ -6,18 +6,20 @@ customer with the most value at risk. Refused: an id that the tables do not have
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lapse.dataset import Dataset, scoring_day, scoring_parts
+from lapse.dataset import Unlabelled, scoring_day, scoring_parts
 from lapse.errors import DataError, Problem
 from lapse.explain.customer import as_text, describe
 from lapse.history import History
 from lapse.jobs.model import Model
+from lapse.jobs.partition import Notes
 from lapse.schema import to_date
 
 
@@ -30,14 +32,18 @@ class Record:
     scores : dict
         A row of the score table.
     text : str
+    notes : Notes
+        What its numbers count; the categories that are new to the model are this customer's alone.
     """
 
     scores: dict[str, Any]
     text: str
+    notes: Notes
 
     def document(self) -> dict[str, Any]:
         """Return the record for machines; missing values are null."""
-        return {name: None if pd.isna(value) else value for name, value in self.scores.items()}
+        scores = {name: None if pd.isna(value) else value for name, value in self.scores.items()}
+        return {**scores, **asdict(self.notes), "warnings": list(self.notes.warnings)}
 
     def __str__(self) -> str:
         return self.text
@@ -63,46 +69,56 @@ def explain_customer(
         If nobody of that id is known at as_of, or nobody is at risk.
     """
     day = scoring_day(history, as_of or to_date(history.data_end))
-    best: tuple[float, Record] | None = None
-    for part in scoring_parts(history, day, model.recipe):
-        candidate = _most_at_risk(model, part) if customer is None else _find(model, part, customer)
-        if candidate is not None and (best is None or candidate[0] > best[0]):
-            best = candidate
-    if best is None:
+    parts = scoring_parts(history, day, model.recipe)
+    found = _most_at_risk(model, parts) if customer is None else _find(parts, customer)
+    if found is None:
         asked = "anybody at risk" if customer is None else f"customer '{customer}'"
         raise DataError(
             Problem(str(history.business.source), "customer", f"{asked} known on {to_date(day)}", "nobody")
         )
-    return best[1]
+    notes = Notes.of(model, to_date(day), model.unknown_categories(found) if len(found) else {})
+    return _scored(model, found, notes) if len(found) else _excluded(found, notes)
 
 
-def _most_at_risk(model: Model, part: Dataset) -> tuple[float, Record] | None:
-    if len(part) == 0:
-        return None
-    predicted = model.estimators.predict(part.features)
-    at_risk = (predicted["clv"] * predicted["churn_probability"]).to_numpy()
-    row = int(np.argmax(at_risk))
-    return float(at_risk[row]), _record(model, part.take(np.array([row])))
+def _most_at_risk(model: Model, parts: Iterator[Unlabelled]) -> Unlabelled | None:
+    """Return the row with the most CLV times churn probability, without the excluded."""
+    most, best = -np.inf, None
+    for part in parts:
+        if len(part):
+            predicted = model.estimators.predict(part.features)
+            at_risk = (predicted["clv"] * predicted["churn_probability"]).to_numpy()
+            row = int(np.argmax(at_risk))
+            if at_risk[row] > most:
+                most, best = float(at_risk[row]), part.take(np.array([row]))
+    return best
 
 
-def _find(model: Model, part: Dataset, customer: str) -> tuple[float, Record] | None:
-    rows = np.flatnonzero(part.keys["customer_id"].astype(str) == customer)
-    excluded = part.excluded[part.excluded["customer_id"].astype(str) == customer]
-    if len(rows):
-        return 0.0, _record(model, part.take(rows))
-    if len(excluded):
-        row = excluded.iloc[0]
-        text = f"customer {row['customer_id']} as of {row['as_of']:%Y-%m-%d}: not scored, {row['reason']}"
-        scores = {"customer_id": row["customer_id"], "status": "excluded", "exclusion_reason": row["reason"]}
-        return 0.0, Record(scores, text)
+def _find(parts: Iterator[Unlabelled], customer: str) -> Unlabelled | None:
+    """Return the dataset of one customer alone, at risk or excluded; later buckets are not read."""
+    for part in parts:
+        rows = np.flatnonzero(part.keys["customer_id"].astype(str) == customer)
+        excluded = part.excluded[part.excluded["customer_id"].astype(str) == customer]
+        if len(rows) or len(excluded):
+            return replace(part.take(rows), excluded=excluded)
     return None
 
 
-def _record(model: Model, one: Dataset) -> Record:
+def _excluded(one: Unlabelled, notes: Notes) -> Record:
+    row = one.excluded.iloc[0]
+    text = f"customer {row['customer_id']} as of {row['as_of']:%Y-%m-%d}: not scored, {row['reason']}"
+    scores = {"customer_id": row["customer_id"], "status": "excluded", "exclusion_reason": row["reason"]}
+    return Record(scores, text, notes)
+
+
+def _scored(model: Model, one: Unlabelled, notes: Notes) -> Record:
     alone = replace(one, excluded=one.excluded.iloc[:0])
     scores = {str(name): value for name, value in model.score(alone).iloc[0].items()}
     defection = model.estimators.defection
     shown = describe(
-        scores, one.features, defection.contributions(one.features), defection.raw_score(one.features)
+        scores,
+        one.features,
+        defection.contributions(one.features),
+        defection.raw_score(one.features),
+        counted=notes.bounds,
     )
-    return Record(scores, as_text(shown))
+    return Record(scores, as_text(shown), notes)

@@ -1,6 +1,6 @@
 """Three estimators fitted on one dataset, and the one curve that they make.
 
-In: a labelled :class:`~lapse.dataset.Dataset`. Out: :class:`Estimators`; from features, the curve and what is
+In: a :class:`~lapse.dataset.Labelled` dataset. Out: :class:`Estimators`; from features, the curve and what is
 read off it, so that probability, lifetime and CLV cannot contradict each other.
 """
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from lapse.cohort.outcomes import Outcomes
 from lapse.config import Business
-from lapse.dataset import Dataset
+from lapse.dataset import Labelled
 from lapse.jobs.progress import Advance, silent
 from lapse.models.curve import Curve, anchor, lifetime_interval_days, remaining_lifetime_days
 from lapse.models.defection import Defection
@@ -121,12 +121,12 @@ class Estimators:
         )
 
 
-def fit(data: Dataset, advance: Advance = silent, when: str = "") -> Estimators:
+def fit(data: Labelled, advance: Advance = silent, when: str = "") -> Estimators:
     """Fit the three estimators on a labelled dataset.
 
     Parameters
     ----------
-    data : Dataset
+    data : Labelled
     advance : callable, optional
         Told what begins, three times.
     when : str, optional

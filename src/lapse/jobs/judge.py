@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lapse.dataset import Dataset
+from lapse.dataset import Labelled
 from lapse.evaluation import pictures
 from lapse.evaluation.money import over_horizon
 from lapse.evaluation.report import Evaluation, Protocol
@@ -36,13 +36,12 @@ class Verdict:
     figures: dict[str, Figure]
 
 
-def judge(data: Dataset, estimators: Estimators) -> Verdict:
+def judge(data: Labelled, estimators: Estimators) -> Verdict:
     """Evaluate estimators on the test dates.
 
     Parameters
     ----------
-    data : Dataset
-        Labelled.
+    data : Labelled
     estimators : Estimators
         Fitted on ``data.fit_part()`` alone.
     """
@@ -94,7 +93,7 @@ def judge(data: Dataset, estimators: Estimators) -> Verdict:
     return Verdict(evaluation, _draw(evaluation, happened.lapsed, said))
 
 
-def observed_steps(test: Dataset, most: int) -> Float64:
+def observed_steps(test: Labelled, most: int) -> Float64:
     """Return what the data shows of each test row at the end of at most so many steps; NaN beyond it."""
     happened, step = test.labels, test.business.step_days
     follow_up = (test.cut - test.day).astype(np.int32)
@@ -107,7 +106,7 @@ def observed_steps(test: Dataset, most: int) -> Float64:
     )
 
 
-def realised_flows(test: Dataset, horizon_steps: int) -> Float64:
+def realised_flows(test: Labelled, horizon_steps: int) -> Float64:
     """Return the discounted margin less cost to serve that each step of the horizon brought in truth.
 
     It is the cash flow of a curve that knew: survival is 1 until the lapse and 0 after it.
@@ -133,18 +132,18 @@ def _draw(evaluation: Evaluation, lapsed: Bool, said: dict[str, Float64]) -> dic
     }
 
 
-def _histories(fit: Dataset, test: Dataset) -> Histories | None:
+def _histories(fit: Labelled, test: Labelled) -> Histories | None:
     if fit.purchases is None or test.purchases is None or fit.everybody is None:
         return None
     return Histories(fit.everybody, fit.purchases, test.purchases, fit.business.snapshots.horizon)
 
 
-def _kaplan_meier(fit: Dataset, shape: tuple[int, ...]) -> Float64:
+def _kaplan_meier(fit: Labelled, shape: tuple[int, ...]) -> Float64:
     days = fit.business.step_days * np.arange(1, shape[1] + 1)
     return np.tile(kaplan_meier(fit.labels.event > 0, fit.labels.duration_days, days), (shape[0], 1))
 
 
-def _past_spend(test: Dataset) -> dict[str, Float64]:
+def _past_spend(test: Labelled) -> dict[str, Float64]:
     """Return the yardstick of money: what a day of the longest window brought, times the days of the horizon.
 
     Where the data is younger than the window its sums are scaled to it already (see ``docs/features.md``).
@@ -156,5 +155,5 @@ def _past_spend(test: Dataset) -> dict[str, Float64]:
     return {"past spend": past / window * business.snapshots.horizon}
 
 
-def _dates(data: Dataset) -> tuple[str, ...]:
+def _dates(data: Labelled) -> tuple[str, ...]:
     return tuple(str(to_date(day)) for day in np.unique(data.day))

@@ -2,12 +2,11 @@
 
 In: a :class:`~lapse.dataset.Dataset`. Out: scores, curves, reasons. A model goes to a folder of LightGBM text
 and JSON and comes back the same. Refused: features other than it was trained on, a config that asks another
-question than it was trained for.
+question than it was trained for, a folder of another format or with a damaged file.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +15,13 @@ from typing import Any
 import pandas as pd
 
 from lapse.config import Business
-from lapse.dataset import Dataset
-from lapse.errors import GateError, Problem
+from lapse.dataset import Dataset, Unlabelled
+from lapse.errors import DataError, GateError, LapseError, Problem
 from lapse.evaluation.report import Evaluation
 from lapse.explain.reasons import reasons
 from lapse.features import Recipe
 from lapse.jobs.estimators import Estimators
+from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
 from lapse.segments import TierLimits, tiers
 
@@ -81,12 +81,19 @@ class Model:
             currency=self.business.currency,
         )
 
-    def score(self, data: Dataset) -> pd.DataFrame:
+    def unknown_categories(self, data: Dataset) -> dict[str, int]:
+        """Return, by column that has any, how many rows have a category that did not occur at training.
+
+        The model takes such a category for missing.
+        """
+        return self.estimators.defection.encoding_.unknown(data.features)
+
+    def score(self, data: Unlabelled) -> pd.DataFrame:
         """Return the score table: one row for every customer known at as_of, scored or excluded.
 
         Parameters
         ----------
-        data : Dataset
+        data : Unlabelled
             With the model's own recipe, as of one date.
 
         Returns
@@ -96,9 +103,14 @@ class Model:
 
         Raises
         ------
+        DataError
+            If the dataset is a labelled one, which does not hold all that a score table says.
         GateError
             If the features were computed by another recipe than the model's.
         """
+        if not isinstance(data, Unlabelled):
+            hint = "call lapse.snapshots(history, as_of=...)"
+            raise DataError(Problem("dataset", "rows", "those of one as-of date", "labelled ones", hint))
         if data.recipe.to_json() != self.recipe.to_json():
             hint = "pass recipe=model.recipe to lapse.snapshots"
             raise GateError(Problem("dataset", "recipe", "the model's own", "another one", hint))
@@ -112,7 +124,7 @@ class Model:
         )
         return table.sort_values(["customer_id", "as_of"], ignore_index=True)
 
-    def _scored(self, data: Dataset) -> pd.DataFrame:
+    def _scored(self, data: Unlabelled) -> pd.DataFrame:
         predicted = self.estimators.predict(data.features)
         told = self.explain(data)[list(_REASON_COLUMNS)]
         tier = pd.Series(tiers(self.tier_limits, predicted["clv"].to_numpy()), predicted.index).astype("str")
@@ -160,21 +172,36 @@ class Model:
             "evaluation": self.evaluation.to_json(),
             "facts": dict(self.facts),
         }
-        text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
-        (folder / "model.json").write_text(text, encoding="utf-8")
+        seal(folder, about)
 
     @classmethod
     def load(cls, folder: Path) -> Model:
-        """Read a model that :meth:`save` wrote."""
-        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        business = Business.model_validate(about["business"])
-        return cls(
-            recipe=Recipe.from_json(business, about["recipe"]),
-            estimators=Estimators.load(folder, business),
-            tier_limits=TierLimits.from_json(about["tiers"]),
-            evaluation=Evaluation.from_json(about["evaluation"]),
-            facts=about["facts"],
-        )
+        """Read a model that :meth:`save` wrote.
+
+        Raises
+        ------
+        DataError
+            If a file is missing, damaged or changed, or says what this version of lapse does not understand.
+        GateError
+            If the folder is of another format.
+        """
+        about = unseal(folder)
+        try:
+            business = Business.model_validate(about["business"])
+            return cls(
+                recipe=Recipe.from_json(business, about["recipe"]),
+                estimators=Estimators.load(folder, business),
+                tier_limits=TierLimits.from_json(about["tiers"]),
+                evaluation=Evaluation.from_json(about["evaluation"]),
+                facts=dict(about["facts"]),
+            )
+        except LapseError as error:
+            raise type(error)(replace(one, hint=AGAIN) for one in error.problems) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            got = f"{type(error).__name__}: {error}"
+            raise DataError(
+                Problem(str(folder), "model.json", "what this version of lapse writes", got, AGAIN)
+            ) from error
 
 
 def question(business: Business) -> dict[str, Any]:

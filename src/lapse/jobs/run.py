@@ -1,27 +1,23 @@
 """The training job: from a history to a registered model, with everything that explains it beside it.
 
-In: a history. Out: the model and where it went; on standard error, before anything is learned, one warning
-for each column that predicts suspiciously well. What the run keeps: parameters, the data's fingerprint, the
-config, these warnings, metrics, tables, pictures, the printed evaluation.
+In: a history. Out: the model and where it went. What the run keeps: parameters, the data's fingerprint, the
+config, what the guards warned of, metrics, tables, pictures, the printed evaluation.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lapse.dataset import Dataset, snapshots
-from lapse.errors import Problem
+from lapse.dataset import Labelled, snapshots
 from lapse.explain.pictures import summary_picture
 from lapse.history import History
 from lapse.jobs import tracking
 from lapse.jobs.model import Model
 from lapse.jobs.progress import Advance, silent
 from lapse.jobs.train import STAGES as TRAIN_STAGES
-from lapse.jobs.train import Trained, suspects, train_with_pictures
+from lapse.jobs.train import Trained, train_with_pictures
 
 STAGES = TRAIN_STAGES + 4
 """Reading, the dataset, the parts of training, pictures, logging."""
@@ -47,34 +43,18 @@ def train_and_register(history: History, advance: Advance = silent) -> tuple[Mod
     """
     advance("snapshots and features")
     data = snapshots(history)
-    suspicious = warn_of_suspects(data)
     trained = train_with_pictures(data, advance)
     advance("pictures")
-    record = _record(history, data, trained, suspicious)
+    record = _record(history, data, trained)
     advance("logging to MLflow")
     registered = tracking.log(history.business, trained.model, record, data.features.head())
     return trained.model, registered
 
 
-def warn_of_suspects(data: Dataset) -> list[Problem]:
-    """Write a warning to standard error for each column that predicts suspiciously well, and return them.
-
-    Parameters
-    ----------
-    data : Dataset
-        Labelled.
-    """
-    suspicious = [one.problem for one in suspects(data) if one.verdict == "warning"]
-    sys.stderr.writelines(f"warning: {problem}\n" for problem in suspicious)
-    return suspicious
-
-
-def _record(
-    history: History, data: Dataset, trained: Trained, suspicious: Sequence[Problem]
-) -> tracking.Record:
+def _record(history: History, data: Labelled, trained: Trained) -> tracking.Record:
     business, model, evaluation = history.business, trained.model, trained.model.evaluation
     return tracking.Record(
-        parameters={**_parameters(history, model), "leak_warnings": len(suspicious)},
+        parameters={**_parameters(history, model), "leak_warnings": len(trained.warnings)},
         metrics=evaluation.metrics(),
         tables={
             "probabilities": evaluation.probabilities,
@@ -86,7 +66,7 @@ def _record(
         texts={
             f"config/{business.source.name}": business.source.read_text(encoding="utf-8"),
             "evaluation.txt": str(evaluation),
-            "leak_warnings.txt": "\n".join(map(str, suspicious)) or "none",
+            "leak_warnings.txt": "\n".join(map(str, trained.warnings)) or "none",
         },
     )
 
@@ -106,7 +86,7 @@ def _parameters(history: History, model: Model) -> dict[str, Any]:
     }
 
 
-def _reasons_picture(data: Dataset, model: Model) -> Any:
+def _reasons_picture(data: Labelled, model: Model) -> Any:
     """Draw what moves the scores of the customers of the last labelled date."""
     rows = np.flatnonzero(data.day == data.day.max())[:_PICTURED]
     features = data.features.iloc[rows]

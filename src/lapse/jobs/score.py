@@ -15,22 +15,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lapse.dataset import Dataset, scoring_day, scoring_parts
+from lapse.dataset import Unlabelled, scoring_day, scoring_parts
 from lapse.errors import DataError, Problem
 from lapse.history import History
 from lapse.jobs.model import Model
+from lapse.jobs.partition import Notes
 from lapse.jobs.progress import Advance, silent
-from lapse.jobs.tables import lines, titled
 from lapse.schema import SCORE_COLUMNS, to_date
 
 _TYPES: dict[str, pa.DataType] = {
@@ -105,14 +105,17 @@ def _alone(partition: Path) -> Iterator[None]:
 def _write(history: History, model: Model, day: int, file: Path, advance: Advance) -> None:
     scored_at = datetime.now(UTC)
     writer: pq.ParquetWriter | None = None
-    rows = 0
+    rows, unknown = 0, Counter[str]()
     try:
         for number, part in enumerate(scoring_parts(history, day, model.recipe)):
             advance(f"bucket {number + 1}")
             table = to_arrow(model.score(part), part, scored_at)
+            unknown.update(model.unknown_categories(part))
             rows += len(table)
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
+        if writer is not None:
+            writer.add_key_value_metadata(Notes.of(model, to_date(day), unknown).metadata())
     finally:
         if writer is not None:
             writer.close()
@@ -123,7 +126,7 @@ def _write(history: History, model: Model, day: int, file: Path, advance: Advanc
         os.fsync(written.fileno())
 
 
-def to_arrow(scores: pd.DataFrame, part: Dataset, scored_at: datetime) -> pa.Table:
+def to_arrow(scores: pd.DataFrame, part: Unlabelled, scored_at: datetime) -> pa.Table:
     """Return one bucket's scores with the table's columns and types, if every customer is accounted for."""
     expected = len(part) + len(part.excluded)
     if len(scores) != expected or scores["customer_id"].duplicated().any():
@@ -142,67 +145,3 @@ def to_arrow(scores: pd.DataFrame, part: Dataset, scored_at: datetime) -> pa.Tab
         name: pa.array(scores[name], types.get(name, pa.float64()), from_pandas=True) for name in columns
     }
     return pa.table({**arrays, "scored_at": pa.array([scored_at] * len(scores), _TYPES["scored_at"])})
-
-
-def hindsight(model: Model, as_of: date | str) -> str:
-    """Return a warning where the model learned what became of the very customers to be scored, or nothing.
-
-    Scores of such a date look better than any that could have been made then.
-    """
-    learned = date.fromisoformat(model.facts["last_as_of"])
-    known_until = learned + timedelta(days=model.business.snapshots.horizon)
-    asked = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    if asked >= known_until:
-        return ""
-    return f"the model learned from outcomes up to {known_until}: scores as of {asked} are hindsight"
-
-
-def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
-    """Return what a written partition holds, for machines and for people.
-
-    Parameters
-    ----------
-    file : Path
-        What :func:`score` returned.
-    rows : int, default 10
-        Customers shown: those with the most value at risk (CLV times churn probability).
-    """
-    table = pq.read_table(file, partitioning=None).to_pandas()
-    scored = table[table["status"] == "scored"]
-    at_risk = scored["clv"] * scored["churn_probability"]
-    document = {
-        "file": str(file),
-        "rows": len(table),
-        "scored": len(scored),
-        "excluded": table["exclusion_reason"].value_counts().to_dict(),
-        "expected_lapses": float(scored["churn_probability"].sum()),
-        "total_clv": float(scored["clv"].sum()),
-        "value_at_risk": float(at_risk.sum()),
-    }
-    shown = scored.loc[at_risk.sort_values(ascending=False).index[:rows]]
-    head = pd.DataFrame(
-        {
-            "customer": shown["customer_id"].astype(str),
-            "churn": shown["churn_probability"].map("{:.1%}".format),
-            "days left": shown["remaining_lifetime_days"].map("{:,.0f}".format),
-            "clv": shown["clv"].map("{:,.0f}".format),
-            "tier": shown["tier"],
-            "rung": shown["rung"],
-            "reasons": shown.apply(_reasons, axis=1) if len(shown) else [],
-        }
-    )
-    excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
-    currency = table["currency"].iloc[0]
-    text = (
-        f"{document['scored']:,} customers scored; not scored: {excluded or 'nobody'}\n"
-        f"{document['expected_lapses']:,.0f} lapses expected; CLV of all "
-        f"{document['total_clv']:,.0f} {currency}, of which at risk "
-        f"{document['value_at_risk']:,.0f} {currency}\n\n"
-        f"{titled('the most value at risk', lines(head))}\n\n{file}"
-    )
-    return document, text
-
-
-def _reasons(row: pd.Series) -> str:
-    told = [(row[f"reason_{k}"], row[f"reason_{k}_effect"]) for k in (1, 2, 3)]
-    return "; ".join(f"{words} ({effect:+.1f})" for words, effect in told if isinstance(words, str))

@@ -27,6 +27,7 @@ from lapse.config import Business, resolve_url
 from lapse.errors import DataError, Problem
 from lapse.jobs.estimators import PREDICTED
 from lapse.jobs.model import Model
+from lapse.jobs.sealing import AGAIN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,9 +122,9 @@ def fetch(business: Business, which: str) -> Model:
     Raises
     ------
     DataError
-        If there is no such model; the message lists what there is.
+        If there is no such model (the message lists what there is), or its files are missing or damaged.
     GateError
-        If it was trained for another question than the config asks.
+        If it was trained for another question than the config asks, or its folder is of another format.
     """
     client = _client(business)
     name = business.experiment
@@ -139,8 +140,12 @@ def fetch(business: Business, which: str) -> Model:
                 "run 'lapse train' first" if not known else "",
             )
         )
-    with _quiet():
-        folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}")
+    try:
+        with _quiet():
+            folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}")
+    except (MlflowException, OSError) as error:
+        what, expected = f"model '{name}' version {version}", "its artefacts where training logged them"
+        raise DataError(Problem(business.tracking.uri, what, expected, str(error), AGAIN)) from error
     return Model.load(Path(folder) / "data" / "model").asked_by(business, name=name, version=version)
 
 

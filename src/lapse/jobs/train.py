@@ -1,8 +1,9 @@
 """Training: fit before the test dates, evaluate on them, fit again on everything, keep what is worth keeping.
 
-In: a labelled :class:`~lapse.dataset.Dataset`. Out: a :class:`~lapse.jobs.model.Model` with its evaluation.
-Refused, before anything is fitted: label windows that reach into the test dates, a column that predicts too
-well on its own (:class:`~lapse.errors.GateError`).
+In: a :class:`~lapse.dataset.Labelled` dataset. Out: a :class:`~lapse.jobs.model.Model` with its evaluation;
+on standard error, before anything is learned, a warning for each column that predicts suspiciously well, or
+that columns could not be judged. Refused, before anything is fitted: label windows that reach into the test
+dates, a column that predicts too well on its own (:class:`~lapse.errors.GateError`).
 
 What is evaluated is the recipe of fitting: models fitted on the fit dates alone, with outcomes as they were
 known on the first test date. What is kept is the same recipe fitted on every labelled date, since tomorrow's
@@ -11,18 +12,19 @@ customers resemble those of the last months most.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lapse.dataset import Dataset
+from lapse.dataset import Labelled
 from lapse.errors import LapseError, Problem
 from lapse.jobs.estimators import Estimators, fit
 from lapse.jobs.judge import judge
 from lapse.jobs.model import Model
 from lapse.jobs.progress import Advance, silent
-from lapse.leaks import TooGood, check_folds, check_unique_keys, refuse, too_good_columns
+from lapse.leaks import Verdict, check_folds, check_unique_keys, refuse, too_good_columns
 from lapse.schema import to_date
 from lapse.segments import fit_tiers
 
@@ -35,18 +37,19 @@ STAGES = 9
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, and the pictures of its evaluation by name."""
+    """A model, the pictures of its evaluation by name, and what the guards warned of."""
 
     model: Model
     figures: dict[str, Figure]
+    warnings: tuple[Problem, ...]
 
 
-def train(data: Dataset) -> Model:
+def train(data: Labelled) -> Model:
     """Fit, evaluate out of time, and fit again on everything.
 
     Parameters
     ----------
-    data : Dataset
+    data : Labelled
         Labelled: ``lapse.snapshots(history)``.
 
     Returns
@@ -61,17 +64,17 @@ def train(data: Dataset) -> Model:
     return train_with_pictures(data).model
 
 
-def train_with_pictures(data: Dataset, advance: Advance = silent) -> Trained:
+def train_with_pictures(data: Labelled, advance: Advance = silent) -> Trained:
     """Do what :func:`train` does, say what begins, and keep the pictures.
 
     Parameters
     ----------
-    data : Dataset
+    data : Labelled
     advance : callable, optional
         Told what begins, :data:`STAGES` times.
     """
     advance("looking for leaks")
-    refuse([*fold_problems(data), *(one.problem for one in suspects(data) if one.verdict == "refused")])
+    warnings = look_for_leaks(data)
     earlier = fit(data.fit_part(), advance, "before the test dates")
     advance("evaluating out of time")
     verdict = judge(data, earlier)
@@ -85,10 +88,29 @@ def train_with_pictures(data: Dataset, advance: Advance = silent) -> Trained:
         evaluation=verdict.evaluation,
         facts=_facts(data, final),
     )
-    return Trained(model, verdict.figures)
+    return Trained(model, verdict.figures, warnings)
 
 
-def fold_problems(data: Dataset) -> list[Problem]:
+def look_for_leaks(data: Labelled) -> tuple[Problem, ...]:
+    """Refuse a dataset that leaks; write what is suspicious to standard error, and return it.
+
+    Parameters
+    ----------
+    data : Labelled
+        Labelled.
+
+    Raises
+    ------
+    GateError
+        If a label window reaches into the test dates, or a column predicts too well to be honest.
+    """
+    verdict = judge_columns(data)
+    refuse([*fold_problems(data), *verdict.refused])
+    sys.stderr.writelines(f"warning: {problem}\n" for problem in verdict.warnings)
+    return tuple(verdict.warnings)
+
+
+def fold_problems(data: Labelled) -> list[Problem]:
     """Return what is wrong with the dates and keys of a labelled dataset."""
     try:
         check_unique_keys(data.keys["customer_id"], data.keys["as_of"])
@@ -100,8 +122,8 @@ def fold_problems(data: Dataset) -> list[Problem]:
     return []
 
 
-def suspects(data: Dataset) -> tuple[TooGood, ...]:
-    """Return the columns, and the customer id, that predict too well to be honest."""
+def judge_columns(data: Labelled) -> Verdict:
+    """Return which columns, the customer id among them, predict too well to be honest."""
     return too_good_columns(
         data.features,
         data.labels.lapsed,
@@ -112,7 +134,7 @@ def suspects(data: Dataset) -> tuple[TooGood, ...]:
     )
 
 
-def _facts(data: Dataset, final: Estimators) -> dict[str, Any]:
+def _facts(data: Labelled, final: Estimators) -> dict[str, Any]:
     days = np.unique(data.day)
     return {
         "rows": len(data),

@@ -2,13 +2,12 @@
 
 1. :func:`perturbation_guard`: changing anything not yet known at as_of changes no feature; with
    :func:`planted_leak_selftest`, which shows that the guard sees.
-2. :func:`too_good_columns`: a column that predicts too well is named.
+2. :func:`too_good_columns`: a column that predicts too well is named; that too few lapsed to judge is said.
 3. :func:`check_folds` and :func:`check_unique_keys`: no label of a training row is open when the test begins,
-and no
-   customer stands twice for one as_of.
+   and no customer stands twice for one as_of.
 """
 
-from lapse.leaks.columns import TooGood, refuse_too_good, too_good_columns
+from lapse.leaks.columns import TooGood, Verdict, too_good_columns
 from lapse.leaks.folds import check_folds, check_unique_keys
 from lapse.leaks.guard import Compute, perturbation_guard, planted_leak_selftest, refuse
 from lapse.leaks.perturbation import CHANGES, empty_future, other_future
@@ -18,6 +17,7 @@ __all__ = [
     "CHANGES",
     "Compute",
     "TooGood",
+    "Verdict",
     "check_folds",
     "check_unique_keys",
     "empty_future",
@@ -25,7 +25,6 @@ __all__ = [
     "perturbation_guard",
     "planted_leak_selftest",
     "refuse",
-    "refuse_too_good",
     "sample",
     "too_good_columns",
 ]

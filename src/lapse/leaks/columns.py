@@ -2,8 +2,10 @@
 
 In: a labelled dataset. Out: the columns that tell lapsed customers from staying ones better than honest
 columns do, judged out of time: what a value means is learned on earlier as-of dates, and judged on later
-ones. This finds what guard 1 cannot see: a table without ``known_at`` whose rows were overwritten after
-customers left, a column made from the outcome, a customer id that encodes it.
+ones. Where too few lapsed to judge by, the verdict says so: silence would be taken for innocence.
+
+This finds what guard 1 cannot see: a table without ``known_at`` whose rows were overwritten after customers
+left, a column made from the outcome, a customer id that encodes it.
 
 How a column is scored
 ----------------------
@@ -43,7 +45,7 @@ that the question is largely answered before it is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,7 +53,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lapse.errors import GateError, Problem
+from lapse.errors import Problem
 from lapse.leaks.measures import SMALLEST_CLASS, measure
 from lapse.schema import Bool, Int64
 
@@ -102,6 +104,54 @@ class TooGood:
         )
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What was found among the columns of a dataset.
+
+    Attributes
+    ----------
+    columns : tuple of TooGood
+        The worst first.
+    lapsed, staying : int
+        Rows of each kind on the judging dates.
+    """
+
+    columns: tuple[TooGood, ...]
+    lapsed: int
+    staying: int
+
+    @property
+    def judged(self) -> bool:
+        """Whether there were at least 20 lapsed and 20 staying rows to judge by."""
+        return min(self.lapsed, self.staying) >= SMALLEST_CLASS
+
+    @property
+    def refused(self) -> list[Problem]:
+        """The columns that are refused."""
+        return [one.problem for one in self.columns if one.verdict == "refused"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The columns that are suspicious, or that none was judged."""
+        if not self.judged:
+            return [
+                Problem(
+                    "dataset",
+                    "columns that predict too well",
+                    f"at least {SMALLEST_CLASS} lapsed and {SMALLEST_CLASS} staying rows to judge by, on the "
+                    "last third of the dates",
+                    f"not judged: only {self.lapsed:,} lapsed, {self.staying:,} staying",
+                    "a column that was told the outcome would go unseen: look at how each came about",
+                )
+            ]
+        return [one.problem for one in self.columns if one.verdict == "warning"]
+
+    def __str__(self) -> str:
+        if not self.judged:
+            return f"not judged: only {self.lapsed:,} lapsed, {self.staying:,} staying"
+        return str(len(self.columns) or "none")
+
+
 def too_good_columns(
     features: pd.DataFrame,
     lapsed: npt.ArrayLike,
@@ -110,7 +160,7 @@ def too_good_columns(
     *,
     horizon_days: int,
     accepted: Collection[str] = (),
-) -> tuple[TooGood, ...]:
+) -> Verdict:
     """Name each column, and the customer id, that predicts the outcome too well on its own.
 
     Parameters
@@ -129,8 +179,8 @@ def too_good_columns(
 
     Returns
     -------
-    tuple of TooGood
-        The worst first. Empty also where the judging dates hold fewer than 20 lapsed or 20 staying rows.
+    Verdict
+        Where the judging dates hold fewer than 20 lapsed or 20 staying rows, it says that nothing was judged.
 
     Notes
     -----
@@ -143,26 +193,24 @@ def too_good_columns(
     >>> lapsed = rng.random(2000) < 0.2
     >>> frame = pd.DataFrame({"visits": rng.poisson(3, 2000), "reason_left": np.where(lapsed, "price", None)})
     >>> dates = np.repeat(pd.to_datetime(["2025-01-31", "2025-03-31"]), 1000)
-    >>> [one.column for one in too_good_columns(frame, lapsed, dates, np.arange(2000), horizon_days=30)]
+    >>> verdict = too_good_columns(frame, lapsed, dates, np.arange(2000), horizon_days=30)
+    >>> [one.column for one in verdict.columns]
     ['reason_left']
+    >>> print(too_good_columns(frame[:150], lapsed[:150], dates[:150], np.arange(150), horizon_days=30))
+    not judged: only 13 lapsed, 64 staying
     """
     n = len(features)
     thin = np.sort(np.random.default_rng(0).choice(n, min(n, MOST_ROWS), replace=False))
     outcome: Bool = np.asarray(lapsed, dtype=np.bool_)[thin]
     days = pd.Series(pd.to_datetime(pd.Series(as_of))).to_numpy("datetime64[D]").astype(np.int64)[thin]
     identity = pd.Series(pd.Series(customer_id).to_numpy()).iloc[thin].reset_index(drop=True)
-    learning, judges = _split(days, _halves(identity), outcome, horizon_days)
-    if not judges:
-        return ()
-    columns = (*_columns(features.iloc[thin], accepted), *_as_columns(identity, accepted))
+    learning, judged = _split(days, _halves(identity), outcome, horizon_days)
+    lapsed = int(outcome[judged].sum())
+    judges = [rows for rows in (judged, judged & (days == days.max(initial=0))) if _enough(outcome[rows])]
+    columns = (*_columns(features.iloc[thin], accepted), *_as_columns(identity, accepted)) if judges else ()
     found = [one for name, column in columns if (one := _judge(name, column, outcome, learning, judges))]
-    return tuple(sorted(found, key=lambda one: (one.verdict, -one.auc, one.column)))
-
-
-def refuse_too_good(found: Iterable[TooGood]) -> None:
-    """Raise a :class:`~lapse.errors.GateError` with every column whose verdict is ``refused``."""
-    if problems := [one.problem for one in found if one.verdict == "refused"]:
-        raise GateError(problems)
+    worst_first = sorted(found, key=lambda one: (one.verdict, -one.auc, one.column))
+    return Verdict(tuple(worst_first), lapsed, int(judged.sum()) - lapsed)
 
 
 def _verdict(auc: float, certainty: float, marked: float) -> Literal["refused", "warning"] | None:
@@ -200,16 +248,15 @@ def _halves(identity: pd.Series) -> Bool:
     return hashed
 
 
-def _split(days: Int64, half: Bool, outcome: Bool, horizon_days: int) -> tuple[Bool, list[Bool]]:
-    """Return the learning rows and the judging sets: the last third of the dates, and the last date."""
+def _split(days: Int64, half: Bool, outcome: Bool, horizon_days: int) -> tuple[Bool, Bool]:
+    """Return the learning rows and the judging ones: those of the last third of the dates."""
     dates = np.unique(days)
     first = dates[len(dates) - max(1, len(dates) // 3)]
     learning: Bool = days + horizon_days <= first
     judged: Bool = days >= first
     if not _enough(outcome[learning]):
         learning, judged = half, judged & ~half
-    sets = [judged, judged & (days == dates[-1])]
-    return learning, [rows for rows in sets if _enough(outcome[rows])]
+    return learning, judged
 
 
 def _enough(outcome: Bool) -> bool:

@@ -22,10 +22,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lapse.leaks.sampling import owners, take
-from lapse.schema import NEVER, Bool, Bucket, Events, Float64
+from lapse.leaks.sampling import take
+from lapse.schema import NEVER, US_PER_DAY, Bool, Bucket, Events, Float64, encoded
 
-US_PER_DAY = 86_400_000_000
 Change: TypeAlias = Callable[[Bucket, int, np.random.Generator], Bucket]
 """What :data:`CHANGES` holds: from a bucket, an as_of and a source of chance to another bucket."""
 
@@ -35,7 +34,7 @@ def remove_later_rows(bucket: Bucket, as_of: int, rng: np.random.Generator) -> B
 
     def change(events: Events) -> Events:
         rows = np.flatnonzero(events.known_day <= as_of)
-        return take(events, rows, owners(events)[rows])
+        return take(events, rows, events.owner[rows])
 
     return _with_events(bucket, change)
 
@@ -57,7 +56,7 @@ def add_later_rows(bucket: Bucket, as_of: int, rng: np.random.Generator) -> Buck
             return events
         new_owner = np.tile(np.arange(size), 2)
         model = rng.integers(0, len(events), 2 * size)
-        owner = np.concatenate([owners(events), new_owner])
+        owner = np.concatenate([events.owner, new_owner])
         order = np.argsort(owner, kind="stable")
         more = take(events, np.concatenate([np.arange(len(events)), model])[order], owner[order])
         return _altered(more, order >= len(events), as_of, rng)
@@ -183,7 +182,7 @@ def _altered(events: Events, rows: Bool, as_of: int, rng: np.random.Generator) -
         time_us=np.where(rows, day * np.int64(US_PER_DAY) + rng.integers(0, US_PER_DAY, n), events.time_us),
         attributes={name: _other_values(column, rows, rng) for name, column in events.attributes.items()},
     )
-    owner = owners(events)
+    owner = events.owner
     order = np.lexsort((moved.time_us, day, owner))
     return take(moved, order, owner[order])
 
@@ -199,20 +198,17 @@ def _other_amounts(amount: Float64, rows: Bool, rng: np.random.Generator) -> Flo
 
 def _other_values(column: pa.Array, rows: Bool, rng: np.random.Generator) -> pa.Array:
     """Return a column with other values of its own in some rows, or null where it has only one."""
-    is_encoded = pa.types.is_dictionary(column.type)
-    encoded = column if is_encoded else column.dictionary_encode()
-    size = len(encoded.dictionary)
-    missing = np.asarray(encoded.indices.is_null())
-    code: npt.NDArray[Any] = np.asarray(encoded.indices.fill_null(0), dtype=np.int64)
+    known = encoded(column)
+    size = len(known.dictionary)
+    missing = np.asarray(known.indices.is_null())
+    code: npt.NDArray[Any] = np.asarray(known.indices.fill_null(0), dtype=np.int64)
     step = rng.integers(1, max(size, 2), len(code))
     other = np.where(rows, (code + step) % max(size, 1), code)
     gone = np.where(rows, (size == 0) | ((size == 1) & ~missing), missing)
     index = pa.array(other.astype(np.int32), mask=gone)
-    return (
-        pa.DictionaryArray.from_arrays(index, encoded.dictionary)
-        if is_encoded
-        else encoded.dictionary.take(index)
-    )
+    if known is column:
+        return pa.DictionaryArray.from_arrays(index, known.dictionary)
+    return known.dictionary.take(index)
 
 
 def _columns(profile: pa.Table) -> list[tuple[str, pa.Array]]:

@@ -13,11 +13,6 @@ import pyarrow as pa
 from lapse.schema import Bucket, Events, Int64, Snapshots
 
 
-def owners(events: Events) -> Int64:
-    """Return for each row the position of its customer in the bucket, int64, shape (n,)."""
-    return np.repeat(np.arange(len(events.offsets) - 1), np.diff(events.offsets))
-
-
 def take(events: Events, rows: Int64, owner: Int64) -> Events:
     """Return these rows, given ascending by customer, as the events of the same customers.
 
@@ -56,7 +51,7 @@ def choose_customers(bucket: Bucket, customers: Int64) -> Bucket:
     place[customers] = np.arange(len(customers))
 
     def narrow(events: Events) -> Events:
-        owner = place[owners(events)]
+        owner = place[events.owner]
         kept = take(events, np.flatnonzero(owner >= 0), owner[owner >= 0])
         return replace(kept, offsets=kept.offsets[: len(customers) + 1])
 

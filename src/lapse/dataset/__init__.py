@@ -1,0 +1,11 @@
+"""Snapshots and features joined, and for training the outcomes: :func:`snapshots` is the one call for both.
+
+:mod:`~lapse.dataset.rows` says what a dataset is, :mod:`~lapse.dataset.labelled` makes the one to learn from,
+:mod:`~lapse.dataset.scoring` the one to score.
+"""
+
+from lapse.dataset.asking import snapshots
+from lapse.dataset.rows import Dataset, Labelled, Unlabelled
+from lapse.dataset.scoring import scoring_day, scoring_parts
+
+__all__ = ["Dataset", "Labelled", "Unlabelled", "scoring_day", "scoring_parts", "snapshots"]

@@ -1,0 +1,100 @@
+"""The dataset of one date: who is to be scored, and who is known but not at risk.
+
+In: a history and an as-of date. Out: an :class:`~lapse.dataset.rows.Unlabelled`, whole or bucket by bucket.
+Refused: an as-of before the data or after its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from lapse.cohort.calendar import first_test_day
+from lapse.cohort.ladder import rungs
+from lapse.cohort.outcomes import at_risk, known_snapshots
+from lapse.config import Business
+from lapse.dataset.rows import Unlabelled, feature_frame, key_frame
+from lapse.errors import DataError, Problem
+from lapse.features import Recipe, fit_recipe
+from lapse.history import History
+from lapse.schema import Bucket, Int32, Snapshots, to_date, to_day
+
+QUIET_DAYS = 7
+"""Days after its last known event for which a history without ``observed_until`` counts as up to date."""
+
+
+def unlabelled(history: History, as_of: date | str, recipe: Recipe | None) -> Unlabelled:
+    """Return the dataset of one date; see :func:`lapse.dataset.snapshots`."""
+    day = scoring_day(history, as_of)
+    first_test = first_test_day(history.business, history.data_end)
+    until = day if first_test is None else min(day, first_test)
+    recipe = recipe or fit_recipe(history.business, history.buckets(), until)
+    return Unlabelled.join(list(scoring_parts(history, day, recipe)))
+
+
+def scoring_day(history: History, as_of: date | str) -> int:
+    """Return an as_of as a day number, if the history can answer for it.
+
+    Raises
+    ------
+    DataError
+        If it is not a date, or lies before the first event or after the end of the data.
+    """
+    where = str(history.business.source)
+    try:
+        when = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    except ValueError as error:
+        raise DataError(Problem(where, "as_of", "a date such as 2025-06-30", repr(as_of))) from error
+    first = min(summary.first for summary in history.summaries if summary.first is not None)
+    if when < first:
+        raise DataError(Problem(where, "as_of", f"a date from {first} on, the first event", str(when)))
+    slack = 0 if history.business.observed_until else QUIET_DAYS
+    if to_day(when) > history.data_end + slack:
+        raise DataError(
+            Problem(
+                where,
+                "as_of",
+                f"a date up to {to_date(history.data_end)}, the end of the data"
+                + (f" (and up to {QUIET_DAYS} quiet days)" if slack else ""),
+                str(when),
+                "silence after the end of the data would be taken for customers who left: give newer tables",
+            )
+        )
+    return to_day(when)
+
+
+def scoring_parts(history: History, day: int, recipe: Recipe) -> Iterator[Unlabelled]:
+    """Yield the dataset of one date bucket by bucket, in the order of the buckets."""
+    for bucket in history.buckets():
+        yield _part(history, recipe, bucket, day)
+
+
+def _part(history: History, recipe: Recipe, bucket: Bucket, day: int) -> Unlabelled:
+    business = history.business
+    known, reach = known_snapshots(business, bucket, (day,))
+    asked = at_risk(known, reach)
+    return Unlabelled(
+        business=business,
+        recipe=recipe,
+        keys=key_frame(bucket, asked),
+        features=feature_frame(recipe, bucket, asked),
+        fingerprint=history.fingerprint,
+        rung=_rungs(business, bucket, asked),
+        excluded=_excluded(business, bucket, known, reach),
+    )
+
+
+def _excluded(business: Business, bucket: Bucket, known: Snapshots, reach: Int32) -> pd.DataFrame:
+    gone = reach <= known.day
+    rows = Snapshots(known.customer[gone], known.day[gone])
+    reason = np.where(reach[gone] < 0, f"no {business.churn.event} yet", "lapsed before as_of")
+    return key_frame(bucket, rows).assign(
+        reason=pd.Series(reason, dtype="str"), rung=_rungs(business, bucket, rows)
+    )
+
+
+def _rungs(business: Business, bucket: Bucket, rows: Snapshots) -> pd.Series:
+    return pd.Series(rungs(business, bucket, rows)).astype("str")
