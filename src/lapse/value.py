@@ -5,10 +5,9 @@ flows, one column a step, the CLV as its sum, an interval, and the revenue expec
 
 The flow of step k is ``(S(k-1) * spend_k * margin_rate - cost_k) * (1 + discount_rate) ** (-t_k / 365)``:
 
-- spend_k is given a customer at the step's start, so it is weighted with the survival there, S(k-1); -
-``cost_k = cost_to_serve * step_days / 365 * (S(k-1) + S(k)) / 2``: who leaves within a step is served for
-half
-  of it, which is what a straight line between S(k-1) and S(k) says;
+- spend_k is given a customer at the step's start, so it is weighted with the survival there, S(k-1);
+- ``cost_k = cost_to_serve * step_days / 365 * alive_k``, alive_k the share of the step that the customer is
+  expected to be there: ``(S(k-1) + S(k)) / 2`` where the straight line falls from the step's start;
 - t_k is the middle of the step, in days from the snapshot.
 
 Where the limit cuts the last step, its spend and cost count in proportion to the part before the limit, and
@@ -22,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from lapse.config import Value
-from lapse.models.curve import Curve, lifetime_interval_days, parts
+from lapse.models.curve import Curve, alive_share, lifetime_interval_days, parts
 from lapse.schema import Float64
 
 DAYS_A_YEAR = 365
@@ -50,11 +49,9 @@ def cash_flows(curve: Curve, value: Value) -> Float64:
     """
     part = parts(curve, value.limit)
     start = curve.at_start[:, : len(part)]
-    end = start + part * (curve.survival[:, : len(part)] - start)
-    alive = (start + end) / 2
-    margin = start * curve.spend[:, : len(part)] * value.margin_rate
-    cost = alive * _cost_a_step(curve, value)
-    flows: Float64 = (margin - cost) * part * _discount(curve, part, value)
+    margin = start * curve.spend[:, : len(part)] * value.margin_rate * part
+    cost = alive_share(curve, value.limit) * _cost_a_step(curve, value)
+    flows: Float64 = (margin - cost) * _discount(curve, part, value)
     return flows
 
 
@@ -82,6 +79,7 @@ def clv_interval(curve: Curve, value: Value, level: float = 0.8) -> tuple[Float6
     -------
     lower, upper : float64, shape (n,)
         Where costs exceed margins a longer life is worth less; lower is the smaller of the two all the same.
+        They hold the :func:`clv` between them, as the lifetime's bounds hold its mean.
     """
     shortest, longest, _ = lifetime_interval_days(curve, value.limit, level)
     part = parts(curve, value.limit)
@@ -90,7 +88,8 @@ def clv_interval(curve: Curve, value: Value, level: float = 0.8) -> tuple[Float6
     edges = np.concatenate([[0.0], np.cumsum(part)]) * curve.step_days
     total = np.hstack([np.zeros((len(flows), 1)), np.cumsum(flows, axis=1)])
     short, long = (_interpolated(edges, total, days) for days in (shortest, longest))
-    return np.minimum(short, long), np.maximum(short, long)
+    mean = clv(curve, value)
+    return np.minimum(np.minimum(short, long), mean), np.maximum(np.maximum(short, long), mean)
 
 
 def expected_spend(curve: Curve, horizon_steps: int) -> Float64:

@@ -13,6 +13,7 @@ from lapse.models.curve import (
     lifetime_quantile_days,
     parts,
     remaining_lifetime_days,
+    without_impossible,
 )
 
 
@@ -103,6 +104,62 @@ def test_interval_holds_its_share_of_simulated_lifetimes() -> None:
     assert np.mean(life < lower) == pytest.approx(0.1, abs=0.005)
     assert np.mean(life > upper) == pytest.approx(0.1, abs=0.005)
     assert not capped.any()
+
+
+def simulated(curve: Curve, rng: np.random.Generator, n: int = 200_000) -> np.ndarray:
+    """Draw lifetimes of a one-row curve: a step, then a day in it after the first possible one."""
+    edges = np.concatenate([[1.0], curve.survival[0]])
+    step = np.searchsorted(-edges, -rng.random(n), side="right") - 1
+    begins = np.maximum(step * curve.step_days, float(np.asarray(curve.earliest_days)[0]))
+    ends = (step + 1) * curve.step_days
+    days = begins + rng.random(n) * np.maximum(ends - begins, 0.0)
+    return np.where(step < curve.n_steps, days, np.inf)
+
+
+@pytest.mark.parametrize("earliest", [0.0, 10.0, 30.0, 31.0, 47.5, 60.0])
+def test_nobody_leaves_before_the_first_day_on_which_one_can(earliest: float) -> None:
+    """Mean and quantiles are those of lifetimes drawn from the curve, none of them too short."""
+    first = np.array([earliest])
+    survival = without_impossible(np.cumprod(np.full((1, 12), 0.8), axis=1), first, 30)
+    curve = Curve(30, survival, np.ones_like(survival), first)
+    life = simulated(curve, np.random.default_rng(0))
+    assert life.min() >= earliest
+    for limit in (25, 45, 100, 360):
+        mean = np.minimum(life, limit).mean()
+        assert remaining_lifetime_days(curve, limit)[0] == pytest.approx(mean, rel=0.01)
+    lower, upper, _ = lifetime_interval_days(curve, 360, level=0.8)
+    assert lower[0] == pytest.approx(np.quantile(life, 0.1), abs=1.0)
+    assert lower[0] >= earliest
+    assert upper[0] == pytest.approx(min(360, np.quantile(life, 0.9)), abs=4.0)
+
+
+def test_steps_that_are_over_too_early_lose_their_lapses_and_no_other() -> None:
+    hazard = np.array([[0.2, 0.3, 0.4, 0.5]] * 4)
+    survival = np.cumprod(1 - hazard, axis=1)
+    found = without_impossible(survival, np.array([0.0, 30.0, 31.0, 1_000.0]), 30)
+    left = 1 - found / np.hstack([np.ones((4, 1)), found[:, :-1]])
+    expected = [[0.2, 0.3, 0.4, 0.5], [0.2, 0.3, 0.4, 0.5], [0.0, 0.3, 0.4, 0.5], [0.0, 0.0, 0.0, 0.0]]
+    np.testing.assert_allclose(left, expected, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=100)
+@given(hazards, st.floats(0.05, 0.95), st.data())
+def test_bounds_hold_the_mean(hazard: np.ndarray, level: float, data: st.DataObject) -> None:
+    first = data.draw(npst.arrays(np.float64, len(hazard), elements=st.floats(0, 400)))
+    survival = without_impossible(np.cumprod(1 - hazard, axis=1), first, 30)
+    curve = Curve(30, survival, np.ones_like(survival), first)
+    limit = 30 * curve.n_steps
+    lower, upper, _ = lifetime_interval_days(curve, limit, level)
+    mean = remaining_lifetime_days(curve, limit)
+    assert ((lower <= mean) & (mean <= upper)).all()
+    assert (mean >= np.minimum(first, limit) - 1e-9).all()
+
+
+def test_a_curve_that_falls_too_early_is_refused() -> None:
+    with pytest.raises(ValueError, match="before a lapse can happen"):
+        Curve(30, np.array([[0.9, 0.5]]), np.zeros((1, 2)), np.array([31.0]))
+    with pytest.raises(ValueError, match="one number a row"):
+        Curve(30, np.array([[0.9, 0.5]]), np.zeros((1, 2)), np.array([31.0, 2.0]))
 
 
 def test_limit_caps_the_quantile_and_says_so() -> None:

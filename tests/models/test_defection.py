@@ -67,11 +67,11 @@ def test_a_jump_in_the_risk_chooses_searched_thresholds() -> None:
     lapsed = rng.random(n) < np.where(ends_soon, 0.9, 0.02)
     day = np.repeat(np.arange(0, 600, 30), n // 20)
     free = Defection(30, n_estimators=60, num_threads=1).fit(X, lapsed, as_of=day)
-    assert free.extra_trees_ is False
+    assert free.blend_.kind.extra_trees is False
     given = Defection(30, n_estimators=60, extra_trees=True, num_threads=1).fit(X, lapsed, as_of=day)
-    assert given.extra_trees_ is True
+    assert given.blend_.kind.extra_trees is True
     assert log_loss(lapsed, free.predict_proba(X)) < log_loss(lapsed, given.predict_proba(X))
-    assert Defection(30, n_estimators=60, num_threads=1).fit(X, lapsed).extra_trees_ is True
+    assert Defection(30, n_estimators=60, num_threads=1).fit(X, lapsed).blend_.kind.extra_trees is True
 
 
 def test_contributions_add_up_to_the_raw_score(fitted: tuple[Defection, pd.DataFrame]) -> None:
@@ -86,7 +86,7 @@ def test_contributions_add_up_to_the_raw_score(fitted: tuple[Defection, pd.DataF
 def test_bags_are_averaged_on_the_raw_scale(fitted: tuple[Defection, pd.DataFrame]) -> None:
     model, X = fitted
     matrix = model.encoding_.encode(X)
-    single = [booster.predict(matrix, raw_score=True) for booster in model.boosters_]
+    single = [booster.predict(matrix, raw_score=True) for booster in model.blend_.boosters]
     assert not np.allclose(*single)
     np.testing.assert_allclose(model.raw_score(X), np.mean(single, axis=0), rtol=1e-12)
 

@@ -4,9 +4,11 @@ In: survival and spend of each customer at equal steps from the snapshot. Out: t
 calibrated churn probability, remaining lifetime as a restricted mean, and quantiles of the lifetime.
 
 The survival at the snapshot itself is 1 and is not stored: column k - 1 holds the end of step k. Between
-steps survival is a straight line, so lapses are spread evenly over a step.
+steps survival is a straight line, so lapses are spread evenly over a step. Nobody lapses before the last
+cover that is known has ended and the grace is over: until that day, known at the snapshot, survival is 1.
 
-Refused (ValueError): shapes that differ, survival that rises or leaves [0, 1], a limit beyond the curve.
+Refused (ValueError): shapes that differ, survival that rises or leaves [0, 1] or falls before the first day
+on which a lapse can happen, a limit beyond the curve.
 """
 
 from __future__ import annotations
@@ -32,11 +34,15 @@ class Curve:
         P(still a customer at the end of step k), in [0, 1], falling along a row.
     spend : float64, shape (n, n_steps)
         Expected spend in step k, given a customer at its start; signed money.
+    earliest_days : float64, shape (n,), optional
+        Days to the first day on which the customer can lapse; by default nothing is known of it. Within its
+        step survival falls from that day on.
     """
 
     step_days: int
     survival: Float64
     spend: Float64
+    earliest_days: Float64 | None = None
 
     def __post_init__(self) -> None:
         if self.survival.ndim != 2 or not self.survival.shape[1] or self.step_days < 1:
@@ -48,6 +54,10 @@ class Curve:
         start = self.at_start
         if not ((self.survival >= 0) & (self.survival <= start + _TOLERANCE)).all():
             raise ValueError("survival must fall from 1 and never below 0")
+        if self.earliest_days is not None and self.earliest_days.shape != (len(self.survival),):
+            raise ValueError("earliest_days must be one number a row")
+        if (self.survival[self._is_sure] < 1.0 - _TOLERANCE).any():
+            raise ValueError("survival must not fall before a lapse can happen")
 
     @property
     def n_steps(self) -> int:
@@ -59,6 +69,23 @@ class Curve:
         """P(still a customer at the start of step k), float64 of shape (n, n_steps); first column 1."""
         start: Float64 = np.hstack([np.ones((len(self.survival), 1)), self.survival[:, :-1]])
         return start
+
+    @property
+    def flat_share(self) -> Float64:
+        """Share of each step that is over before survival begins to fall, float64 of shape (n, n_steps)."""
+        share: Float64 = np.clip(self._days_sure / self.step_days, 0.0, 1.0)
+        return share
+
+    @property
+    def _days_sure(self) -> Float64:
+        """Days from the start of each step to the first possible lapse, below 0 where that is past."""
+        days = np.zeros(len(self.survival)) if self.earliest_days is None else self.earliest_days
+        left: Float64 = days[:, None] - self.step_days * np.arange(self.n_steps)
+        return left
+
+    @property
+    def _is_sure(self) -> Bool:
+        return np.asarray(self._days_sure > self.step_days)
 
     def needs(self, limit_days: int) -> int:
         """Return how many steps a limit takes, the last perhaps in part.
@@ -75,6 +102,33 @@ class Curve:
                 f"{self.step_days} days"
             )
         return steps
+
+
+def without_impossible(survival: Float64, earliest_days: Float64, step_days: int) -> Float64:
+    """Return survival without the lapses of steps that are over before one can happen; later hazards stay.
+
+    Parameters
+    ----------
+    survival : float64, shape (n, n_steps)
+    earliest_days : float64, shape (n,)
+        Days to the first day on which a customer can lapse, at least 0.
+    step_days : int
+
+    Returns
+    -------
+    float64, shape (n, n_steps)
+
+    Examples
+    --------
+    >>> without_impossible(np.array([[0.9, 0.45]]), np.array([31.0]), 30).tolist()
+    [[1.0, 0.5]]
+    """
+    n_steps = survival.shape[1]
+    sure = np.clip(np.ceil(earliest_days / step_days) - 1, 0, n_steps).astype(np.int64)
+    at_sure = np.where(sure > 0, survival[np.arange(len(survival)), np.maximum(sure, 1) - 1], 1.0)
+    later = np.divide(survival, at_sure[:, None], out=np.zeros_like(survival), where=at_sure[:, None] > 0)
+    found: Float64 = np.where(np.arange(n_steps) < sure[:, None], 1.0, later)
+    return found
 
 
 def anchor(curve: Curve, churn_probability: Float64, horizon_steps: int) -> Curve:
@@ -129,7 +183,7 @@ def anchor(curve: Curve, churn_probability: Float64, horizon_steps: int) -> Curv
 def remaining_lifetime_days(curve: Curve, limit_days: int) -> Float64:
     """Return the restricted mean of the remaining lifetime, float64 of shape (n,), in days.
 
-    The area under the survival curve from 0 to the limit, by trapezoids: ``E[min(T, limit)]``.
+    The area under the survival curve from 0 to the limit: ``E[min(T, limit)]``.
 
     Examples
     --------
@@ -137,11 +191,24 @@ def remaining_lifetime_days(curve: Curve, limit_days: int) -> Float64:
     >>> remaining_lifetime_days(curve, 60).tolist()
     [30.0]
     """
-    steps = curve.needs(limit_days)
-    start, end = curve.at_start[:, :steps], curve.survival[:, :steps].copy()
+    area: Float64 = alive_share(curve, limit_days).sum(axis=1) * curve.step_days
+    return area
+
+
+def alive_share(curve: Curve, limit_days: int) -> Float64:
+    """Return what share of each step a customer is expected to be there, up to the limit.
+
+    Returns
+    -------
+    float64, shape (n, steps of the limit)
+        The area under the survival curve, in steps.
+    """
     part = parts(curve, limit_days)
-    end = start + part * (end - start)
-    area: Float64 = ((start + end) / 2) @ (part * curve.step_days)
+    steps = len(part)
+    start, flat = curve.at_start[:, :steps], curve.flat_share[:, :steps]
+    falls = np.maximum(part - flat, 0.0)
+    lost = np.divide(falls**2, 2 * (1.0 - flat), out=np.zeros_like(flat), where=flat < 1.0)
+    area: Float64 = start * part - (start - curve.survival[:, :steps]) * lost
     return area
 
 
@@ -178,7 +245,9 @@ def lifetime_quantile_days(curve: Curve, share: float, limit_days: int) -> tuple
     step: Int64 = fallen.argmax(axis=1)
     row = np.arange(len(survival))
     start, end = curve.at_start[row, step], survival[row, step]
-    inside = np.divide(start - stays, start - end, out=np.zeros(len(row)), where=start > end)
+    fallen_share = np.divide(start - stays, start - end, out=np.zeros(len(row)), where=start > end)
+    flat = curve.flat_share[row, step]
+    inside = flat + (1.0 - flat) * fallen_share
     days: Float64 = np.where(found, (step + inside) * curve.step_days, np.inf)
     return np.minimum(days, limit_days), days > limit_days
 
@@ -186,14 +255,17 @@ def lifetime_quantile_days(curve: Curve, share: float, limit_days: int) -> tuple
 def lifetime_interval_days(
     curve: Curve, limit_days: int, level: float = 0.8
 ) -> tuple[Float64, Float64, Bool]:
-    """Return lower and upper quantile of the remaining lifetime, and where the upper one is the limit.
+    """Return lower and upper bound of the remaining lifetime, and where the upper one is the limit.
 
-    Between them lies the share ``level`` of customers like this one, as many below as above. This is the
-    spread of what may happen to one customer, not the uncertainty of the model.
+    They are quantiles, with at least the share ``level`` of customers like this one between them, as many
+    below as above; and they are moved apart where the mean, :func:`remaining_lifetime_days`, lies outside,
+    because most outlive the limit or a few live on for long. This is the spread of what may happen to one
+    customer, not the uncertainty of the model.
     """
+    mean = remaining_lifetime_days(curve, limit_days)
     lower, _ = lifetime_quantile_days(curve, (1 - level) / 2, limit_days)
     upper, capped = lifetime_quantile_days(curve, (1 + level) / 2, limit_days)
-    return lower, upper, capped
+    return np.minimum(lower, mean), np.maximum(upper, mean), capped
 
 
 def parts(curve: Curve, limit_days: int) -> Float64:

@@ -9,11 +9,10 @@ Refused: labels other than 0 and 1, outcomes all alike, lengths that differ
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -21,18 +20,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.models import boosting, inputs
+from lapse.models.blend import Blend, Kind, fit_blends, kinds, log_loss
 from lapse.models.calibration import Calibration, Identity, fit_calibration, from_json
 from lapse.models.encoding import Encoding
 from lapse.models.later_slice import Slice, later_slice
+from lapse.models.linear import Linear
 from lapse.schema import Float32, Float64, Int32, Int64
 
 
 class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Probability of a lapse within the horizon: regularised LightGBM, calibrated out of time.
 
-    The calibration is learned on the latest as-of dates by a model fitted on earlier ones, all of whose
-    outcomes were final before the first date of that slice. Then the model is fitted again on all rows. No
-    class weights and no resampling: they spoil probabilities and gain no ranking.
+    Three things are learned on the latest as-of dates, by models fitted on earlier ones, all of whose
+    outcomes were final before the first date of that slice: which kind of trees serves, whether a logistic
+    regression averaged with them (in log-odds) helps, and the calibration. Then the model is fitted again on
+    all rows. No class weights and no resampling: they spoil probabilities and gain no ranking.
 
     Parameters
     ----------
@@ -52,6 +54,11 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         Draw one random threshold a feature instead of searching for the best. By default what did better on
         the later slice, in log loss; True where there is no such slice. Random thresholds smooth, which helps
         where risk changes gradually and hurts where it jumps, as on the day on which a paid term ends.
+    linear_share : float, optional
+        Weight, in [0, 1), of a logistic regression on the same features (:mod:`lapse.models.linear`) in the
+        mean of the log-odds. By default 0 or a third, whichever did better on the later slice; 0 where there
+        is no such slice. It steadies what many small trees say where risk is smooth, and spoils it where risk
+        jumps.
     n_bags : int, default 3
         Models with different seeds whose raw scores (and attributions) are averaged.
     random_state : int, default 0
@@ -64,9 +71,8 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         0 and 1.
     encoding_ : Encoding
         Columns and categories.
-    boosters_ : list of lightgbm.Booster
-    extra_trees_ : bool
-        Given or chosen.
+    blend_ : Blend
+        Boosters, logistic regression, and the kind that was given or chosen.
     calibration_ : Calibration
         The map from raw log-odds to probability.
     calibration_slice_ : Slice
@@ -94,6 +100,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         reg_lambda: float = 10.0,
         feature_fraction: float = 0.4,
         extra_trees: bool | None = None,
+        linear_share: float | None = None,
         n_bags: int = 3,
         random_state: int = 0,
         num_threads: int = 0,
@@ -106,6 +113,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         self.reg_lambda = reg_lambda
         self.feature_fraction = feature_fraction
         self.extra_trees = extra_trees
+        self.linear_share = linear_share
         self.n_bags = n_bags
         self.random_state = random_state
         self.num_threads = num_threads
@@ -145,8 +153,8 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         weight = None if sample_weight is None else inputs.weights(sample_weight, len(X))
         day = None if as_of is None else inputs.days(as_of, len(X))
         self.encoding_ = encoding
-        self._choose_and_calibrate(matrix, label, weight, day)
-        self.boosters_ = self._boost(matrix, label, weight, self.extra_trees_)
+        kind = self._choose_and_calibrate(matrix, label, weight, day)
+        [self.blend_] = self._blends([kind], matrix, label, weight)
         self.base_rate_ = float(np.average(label, weights=weight))
         self._describe()
         return self
@@ -154,7 +162,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     def raw_score(self, X: pd.DataFrame) -> Float64:
         """Return the log-odds before calibration, float64 of shape (n,)."""
         check_is_fitted(self)
-        return boosting.raw_score(self.boosters_, self.encoding_.encode(X), self.num_threads)
+        return self.blend_.raw_score(self.encoding_.encode(X), self.num_threads)
 
     def predict_proba(self, X: pd.DataFrame) -> Float64:
         """Return the calibrated probabilities of staying and of lapsing, float64 of shape (n, 2)."""
@@ -168,7 +176,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return label
 
     def contributions(self, X: pd.DataFrame) -> Float64:
-        """Return exact tree attributions of :meth:`raw_score`.
+        """Return exact attributions of :meth:`raw_score`: SHAP values of the trees, terms of the regression.
 
         Returns
         -------
@@ -176,20 +184,21 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             Columns in the order of ``feature_names_in_``, then the base value; rows add up to the raw score.
         """
         check_is_fitted(self)
-        return boosting.contributions(self.boosters_, self.encoding_.encode(X), self.num_threads)
+        return self.blend_.contributions(self.encoding_.encode(X), self.num_threads)
 
     def to_folder(self, folder: Path) -> None:
         """Write the model as LightGBM text and JSON."""
         check_is_fitted(self)
         facts = {
             "parameters": self.get_params(),
-            "extra_trees": self.extra_trees_,
+            "kind_of_blend": asdict(self.blend_.kind),
+            "linear": None if (linear := self.blend_.linear) is None else linear.to_json(),
             "encoding": self.encoding_.to_json(),
             "calibration": self.calibration_.to_json(),
             "calibration_slice": asdict(self.calibration_slice_),
             "base_rate": self.base_rate_,
         }
-        boosting.write(Path(folder), "defection", facts, self.boosters_)
+        boosting.write(Path(folder), "defection", facts, self.blend_.boosters)
 
     @classmethod
     def from_folder(cls, folder: Path) -> Defection:
@@ -205,44 +214,42 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         facts, boosters = boosting.read(Path(folder), "defection")
         model = cls(**facts["parameters"])
         model.encoding_ = Encoding.from_json(facts["encoding"])
-        model.extra_trees_ = facts["extra_trees"]
+        linear = facts["linear"]
+        model.blend_ = Blend(
+            Kind(**facts["kind_of_blend"]), boosters, None if linear is None else Linear.from_json(linear)
+        )
         model.calibration_ = from_json(facts["calibration"])
         model.calibration_slice_ = Slice(**facts["calibration_slice"])
-        model.boosters_ = boosters
         model.base_rate_ = facts["base_rate"]
         model._describe()
         return model
 
     def _choose_and_calibrate(
         self, matrix: Float32, label: Float64, weight: Float64 | None, day: Int32 | None
-    ) -> None:
-        """Learn on the later slice which kind of trees serves, and the calibration."""
+    ) -> Kind:
+        """Learn on the later slice which kind of blend serves, and the calibration."""
+        asked = kinds(self.extra_trees, self.linear_share)
         earlier, later, self.calibration_slice_ = later_slice(day, label, self.horizon_days)
-        kinds = (True, False) if self.extra_trees is None else (self.extra_trees,)
-        self.extra_trees_ = kinds[0]
         self.calibration_: Calibration = Identity()
         if not self.calibration_slice_.n_rows:
-            return
+            return asked[0]
         before, after = (None if weight is None else weight[rows] for rows in (earlier, later))
-        said = {}
-        for kind in kinds:
-            boosters = self._boost(matrix[earlier], label[earlier], before, kind)
-            said[kind] = boosting.raw_score(boosters, matrix[later], self.num_threads)
         truth = label[later]
-        self.extra_trees_ = min(said, key=lambda kind: _log_loss(said[kind], truth, after))
-        self.calibration_ = fit_calibration(said[self.extra_trees_], truth, after)
+        said = {
+            blend.kind: blend.raw_score(matrix[later], self.num_threads)
+            for blend in self._blends(asked, matrix[earlier], label[earlier], before)
+        }
+        best = min(said, key=lambda kind: log_loss(said[kind], truth, after))
+        self.calibration_ = fit_calibration(said[best], truth, after)
+        return best
 
-    def _boost(
-        self, matrix: Float32, label: Float64, weight: Float64 | None, extra_trees: bool
-    ) -> list[lgb.Booster]:
-        settings = replace(boosting.Settings.of(self, "binary"), extra_trees=extra_trees)
-        return boosting.boost(settings, matrix, label, weight, self.encoding_.categorical)
+    def _blends(
+        self, asked: list[Kind], matrix: Float32, label: Float64, weight: Float64 | None
+    ) -> list[Blend]:
+        settings = boosting.Settings.of(self, "binary")
+        return fit_blends(asked, settings, matrix, label, weight, self.encoding_.categorical)
 
     def _describe(self) -> None:
         self.classes_ = np.array([0, 1])
         self.feature_names_in_ = np.array(self.encoding_.names, object)
         self.n_features_in_ = len(self.encoding_.names)
-
-
-def _log_loss(raw: Float64, label: Float64, weight: Float64 | None) -> float:
-    return float(np.average(np.logaddexp(0.0, raw) - label * raw, weights=weight))

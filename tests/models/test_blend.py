@@ -1,0 +1,78 @@
+"""Trees and a logistic regression averaged: which is chosen where, and that attributions add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from lapse.models.blend import LINEAR_SHARE, Kind, kinds
+from lapse.models.defection import Defection
+from lapse.schema import Bool, Int32
+
+
+def smooth_risk(n: int = 6_000, seed: int = 0) -> tuple[pd.DataFrame, Bool, Int32]:
+    """Rows whose log-odds are a sum of small effects: what many shallow trees are slow to say."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 10)), columns=[f"x{i}" for i in range(10)])
+    lapsed = rng.random(n) < expit(-1.5 + 0.5 * X.to_numpy().sum(axis=1))
+    return X, lapsed, np.repeat(np.arange(0, 600, 30), n // 20).astype(np.int32)
+
+
+def jumping_risk(n: int = 6_000, seed: int = 0) -> tuple[pd.DataFrame, Bool, Int32]:
+    """Rows whose risk jumps inside a box, which no line can say."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.uniform(-1, 1, size=(n, 4)), columns=[f"x{i}" for i in range(4)])
+    inside = (X["x0"].abs() < 0.4) & (X["x1"].abs() < 0.4)
+    lapsed = rng.random(n) < np.where(inside, 0.8, 0.1)
+    return X, lapsed, np.repeat(np.arange(0, 600, 30), n // 20).astype(np.int32)
+
+
+def test_a_regression_takes_part_where_it_helps() -> None:
+    X, lapsed, day = smooth_risk()
+    model = Defection(30, n_estimators=80, num_threads=1).fit(X, lapsed, as_of=day)
+    assert model.blend_.kind.linear_share == LINEAR_SHARE
+    X, lapsed, day = jumping_risk()
+    model = Defection(30, n_estimators=80, num_threads=1).fit(X, lapsed, as_of=day)
+    assert model.blend_.kind.linear_share == 0.0
+    assert model.blend_.linear is None
+
+
+def test_what_is_given_is_not_chosen() -> None:
+    assert kinds(True, 0.5) == [Kind(True, 0.5)]
+    assert kinds(None, 0.0) == [Kind(True, 0.0), Kind(False, 0.0)]
+    assert len(kinds(None, None)) == 4
+    X, lapsed, day = jumping_risk()
+    model = Defection(30, n_estimators=20, linear_share=0.5, num_threads=1).fit(X, lapsed, as_of=day)
+    assert model.blend_.kind.linear_share == 0.5
+
+
+def test_without_a_later_slice_the_trees_stand_alone() -> None:
+    X, lapsed, _ = smooth_risk(600)
+    assert Defection(30, n_estimators=20, num_threads=1).fit(X, lapsed).blend_.kind == Kind(True, 0.0)
+
+
+def test_the_score_is_the_mean_and_attributions_add_up_to_it(tmp_path: Path) -> None:
+    X, lapsed, _ = smooth_risk(1_000)
+    X.loc[::7, "x3"] = np.nan
+    model = Defection(30, n_estimators=30, linear_share=0.25, num_threads=1).fit(X, lapsed)
+    trees = Defection(30, n_estimators=30, linear_share=0.0, num_threads=1).fit(X, lapsed).raw_score(X)
+    assert model.blend_.linear is not None
+    line = model.blend_.linear.raw_score(model.encoding_.encode(X))
+    raw = model.raw_score(X)
+    assert raw == pytest.approx(0.75 * trees + 0.25 * line, abs=1e-12)
+    assert model.contributions(X).sum(axis=1) == pytest.approx(raw, abs=1e-6)
+    model.to_folder(tmp_path)
+    again = Defection.from_folder(tmp_path)
+    assert again.blend_.kind == model.blend_.kind
+    assert (again.raw_score(X) == raw).all()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_outside_its_domain_is_refused(share: float) -> None:
+    X, lapsed, _ = smooth_risk(600)
+    with pytest.raises(ValueError, match="linear_share"):
+        Defection(30, linear_share=share).fit(X, lapsed)
