@@ -13,6 +13,7 @@ import lapse
 from lapse.dataset import Dataset
 from lapse.errors import GateError
 from lapse.jobs.model import Model
+from lapse.models.ahead import earliest_lapse_days
 from lapse.schema import SCORE_COLUMNS
 from lapse.value import cash_flows
 from tests.jobs.conftest import Place
@@ -32,10 +33,35 @@ def today(place: Place) -> Dataset:
 def test_the_curve_goes_through_the_churn_probability(place: Place, today: Dataset) -> None:
     estimators = place.model.estimators
     curve = place.model.curve(today)
-    probability = estimators.defection.predict_proba(today.features)[:, 1]
-    np.testing.assert_allclose(1 - curve.survival[:, estimators.horizon_steps - 1], probability, atol=1e-6)
+    calibrated = estimators.defection.predict_proba(today.features)[:, 1]
+    left = 1 - curve.survival[:, estimators.horizon_steps - 1]
+    possible = curve.earliest <= place.business.snapshots.horizon
+    np.testing.assert_allclose(left, np.where(possible, calibrated, 0), atol=1e-6)
+    assert possible.all() == (place.business.business == "shop")
     assert (np.diff(curve.survival, axis=1) <= 1e-12).all()
-    assert place.model.score(today)["churn_probability"].between(0, 1).sum() == len(today)
+    said = place.model.score(today).dropna(subset="churn_probability").set_index("customer_id")
+    assert len(said) == len(today)
+    probability = said.loc[today.keys["customer_id"], "churn_probability"]
+    np.testing.assert_allclose(left, probability, atol=1e-6)
+
+
+def test_nobody_ever_lapsed_before_it_was_possible(place: Place) -> None:
+    """What is told from the features about the earliest lapse holds of every outcome in the data."""
+    data = lapse.snapshots(place.history)
+    churn, happened = place.business.churn, data.labels
+    earliest = earliest_lapse_days(data.features, churn.event, churn.grace)
+    gone = happened.event > 0
+    assert (happened.duration_days[gone] >= earliest[gone]).all()
+    assert (happened.duration_days[gone] == earliest[gone]).any()
+    assert (earliest >= 1).all()
+
+
+def test_no_bound_lies_before_the_earliest_lapse(place: Place, today: Dataset) -> None:
+    predicted, churn = place.model.estimators.predict(today.features), place.business.churn
+    earliest = np.minimum(
+        earliest_lapse_days(today.features, churn.event, churn.grace), place.business.value.limit
+    )
+    assert (predicted["remaining_lifetime_days_lower"] >= earliest - 1e-9).all()
 
 
 def test_cash_flows_add_up_to_the_clv_and_follow_the_formula(place: Place, today: Dataset) -> None:
@@ -47,7 +73,9 @@ def test_cash_flows_add_up_to_the_clv_and_follow_the_formula(place: Place, today
     for row in range(0, len(today), 50):
         for k in range(whole):
             begins = 1.0 if k == 0 else curve.survival[row, k - 1]
-            served = (begins + curve.survival[row, k]) / 2 * value.cost_to_serve * step / 365
+            sure = min(max(curve.earliest[row] - k * step, 0), step) / step
+            there = sure * begins + (1 - sure) * (begins + curve.survival[row, k]) / 2
+            served = there * value.cost_to_serve * step / 365
             margin = begins * curve.spend[row, k] * value.margin_rate
             expected = (margin - served) / (1 + value.discount_rate) ** ((k + 0.5) * step / 365)
             assert flows[row, k] == pytest.approx(expected, rel=1e-9)
@@ -67,8 +95,9 @@ def test_bounds_enclose_and_values_are_whole(place: Place, today: Dataset) -> No
     assert predicted.notna().all().all()
     limit = place.business.value.limit
     assert predicted["remaining_lifetime_days"].between(0, limit).all()
-    assert (predicted["remaining_lifetime_days_lower"] <= predicted["remaining_lifetime_days_upper"]).all()
-    assert (predicted["clv_lower"] <= predicted["clv_upper"]).all()
+    for name in ("remaining_lifetime_days", "clv"):
+        assert (predicted[f"{name}_lower"] <= predicted[name]).all()
+        assert (predicted[name] <= predicted[f"{name}_upper"]).all()
 
 
 def test_every_known_customer_has_one_row(place: Place, today: Dataset) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lapse.features.latest import time_of_year
-from lapse.models.ahead import Ahead
+from lapse.models.ahead import Ahead, earliest_lapse_days
 from lapse.models.lifetime import Lifetime
 from lapse.models.spend import Spend
 
@@ -58,3 +58,10 @@ def test_a_term_paid_in_advance_is_spent_in_the_step_in_which_it_begins() -> Non
     expected = model.predict(pd.DataFrame({"term__days_to_end": [45.0, 135.0, 315.0]}))
     np.testing.assert_array_equal(expected.argmax(axis=1), [1, 4, 10])
     assert (expected.max(axis=1) > 200).all()
+
+
+def test_the_earliest_lapse_is_the_grace_behind_the_last_cover() -> None:
+    frame = pd.DataFrame({"term__days_to_end": [9.0, -3.0, None, -20.0], "term__days_since_last": [1.0] * 4})
+    assert earliest_lapse_days(frame, "term", 14).tolist() == [23.0, 11.0, 0.0, 0.0]
+    assert earliest_lapse_days(frame.drop(columns="term__days_to_end"), "term", 14).tolist() == [13.0] * 4
+    assert earliest_lapse_days(frame, "order", 14).tolist() == [0.0] * 4

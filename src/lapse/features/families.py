@@ -16,7 +16,7 @@ from lapse.config import Business
 from lapse.features.cadence import POINTS, SILENCES, silences_of
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature
 
-Over = Literal["none", "all", "few", "smaller", "largest", "silences"]
+Over = Literal["none", "all", "few", "smaller", "few smaller", "largest", "silences"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Family:
 
     Attributes
     ----------
-    stats : mapping of stat to "none", "all", "few", "smaller", "largest" or "silences"
+    stats : mapping of stat to "none", "all", "few", "smaller", "few smaller", "largest" or "silences"
         Over which windows of its kind (:func:`windows_of`) it is taken; "few" is :func:`every_second`,
-        "smaller" the same of all but the largest. "silences" are no windows but lengths
+        "smaller" is all but the largest. "silences" are no windows but lengths
         (:func:`lapse.features.cadence.silences_of`).
     given_to : callable (business, kind) -> bool
     """
@@ -52,6 +52,10 @@ def _orders(business: Business, kind: str) -> bool:
     return kind == business.churn.event and not business.events[kind].has_end
 
 
+def _beside(business: Business, kind: str) -> bool:
+    return not _orders(business, kind)
+
+
 def _contract(business: Business, kind: str) -> bool:
     return kind == business.churn.event and business.events[kind].has_end
 
@@ -66,14 +70,13 @@ FAMILIES: tuple[Family, ...] = (
             "days_since_last": "none",
             "gap_mean": "none",
             "count": "all",
-            "rate": "few",
-            "trend": "smaller",
         },
         _every,
     ),
+    Family({"rate": "few", "trend": "few smaller"}, _beside),
     Family({"sum": "all", "mean": "largest"}, _with_money),
     Family({"max": "largest", "last_amount": "none"}, _churn_with_money),
-    Family({"days": "few", "silence_chance": "few"}, _orders),
+    Family({"rate": "all", "trend": "smaller", "days": "all", "silence_chance": "few"}, _orders),
     Family({stat: "none" for stat in POINTS if stat != "gap_mean"}, _orders),
     Family(dict.fromkeys(SILENCES, "silences"), _orders),
     Family({"open": "none", "open_days": "none"}, _side_span),
@@ -152,7 +155,8 @@ def _names_of_kind(business: Business, kind: str, shares: list[Share]) -> Iterat
         "none": (None,),
         "all": windows,
         "few": every_second(windows),
-        "smaller": every_second(windows[:-1]),
+        "smaller": windows[:-1],
+        "few smaller": every_second(windows[:-1]),
         "largest": windows[-1:],
         "silences": silences_of(business.churn.grace),
     }

@@ -16,7 +16,14 @@ from lapse.cohort.outcomes import Outcomes
 from lapse.config import Business
 from lapse.dataset import Labelled
 from lapse.jobs.progress import Advance, silent
-from lapse.models.curve import Curve, anchor, lifetime_interval_days, remaining_lifetime_days
+from lapse.models.ahead import earliest_lapse_days
+from lapse.models.curve import (
+    Curve,
+    anchor,
+    lifetime_interval_days,
+    remaining_lifetime_days,
+    without_impossible,
+)
 from lapse.models.defection import Defection
 from lapse.models.lifetime import Lifetime
 from lapse.models.spend import Spend
@@ -67,13 +74,18 @@ class Estimators:
         return -(-self.business.value.limit // self.business.step_days)
 
     def curve(self, features: pd.DataFrame) -> Curve:
-        """Return survival and spend by step, with ``1 - S(horizon)`` equal to the churn probability."""
-        free = Curve(
-            self.business.step_days,
-            self.lifetime.predict_survival_function(features, self.n_steps),
-            self.spend.predict(features, self.n_steps),
-        )
-        probability = np.asarray(self.defection.predict_proba(features)[:, 1], np.float64)
+        """Return survival and spend by step, with ``1 - S(horizon)`` equal to the churn probability.
+
+        Both know the one rule: before the last known cover has run out nobody lapses, so the probability is
+        0 where that is behind the horizon.
+        """
+        churn, step = self.business.churn, self.business.step_days
+        earliest = earliest_lapse_days(features, churn.event, churn.grace)
+        survival = self.lifetime.predict_survival_function(features, self.n_steps)
+        spend = self.spend.predict(features, self.n_steps)
+        free = Curve(step, without_impossible(survival, earliest, step), spend, earliest)
+        possible = earliest <= self.business.snapshots.horizon
+        probability: Float64 = np.where(possible, self.defection.predict_proba(features)[:, 1], 0.0)
         return anchor(free, probability, self.horizon_steps)
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """What is known ahead: features whose value at a later step follows from that at the snapshot.
 
-In: the names of a matrix's columns, and rows of a snapshot and a step. Out: the same rows as they will stand
-then: the days to the end of a term have run down to the start of the step (below 0 behind it), the season has
-moved on to its middle. So a tree sees with one cut what would take a staircase in the snapshot's value and
-the step: that a term ends in this step, that it will be December.
+In: the names of a matrix's columns, and rows of a snapshot and a step. Out: how long it is sure that nobody
+lapses (:func:`earliest_lapse_days`); and the same rows as they will stand at the step: the days to the end of
+a term have run down to the start of the step (below 0 behind it), the season has moved on to its middle. So a
+tree sees with one cut what would take a staircase in the snapshot's value and the step: that a term ends in
+this step, that it will be December.
 
 Columns are known by the grammar of features (:mod:`lapse.features.grammar`); a table with other names has
 none of these, and nothing is changed. Tenure is left as at the snapshot: the latest steps were seen only of
@@ -17,9 +18,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from lapse.features.grammar import CALENDAR, Feature
-from lapse.schema import Float32, Int64
+from lapse.schema import Float32, Float64, Int64
 
 _DAYS_A_YEAR = 365.25
 _RUNS_DOWN = "__days_to_end"
@@ -77,3 +79,38 @@ class Ahead:
             sine, cosine = (wide[:, column].copy() for column in self.season)
             wide[:, self.season[0]] = sine * np.cos(angle) + cosine * np.sin(angle)
             wide[:, self.season[1]] = cosine * np.cos(angle) - sine * np.sin(angle)
+
+
+def earliest_lapse_days(features: pd.DataFrame, churn_event: str, grace: int) -> Float64:
+    """Return in how many days each customer lapses if nothing more happens, which is the earliest it can.
+
+    That is the grace behind the last end of a term, or behind the last order. Where a term is open, nobody
+    knows: it may end tomorrow, and have ended before.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n, n_features)
+    churn_event : str
+        The event that keeps a customer.
+    grace : int
+        Days.
+
+    Returns
+    -------
+    float64, shape (n,)
+        At least 0, and 0 where it is not known, as in a table whose columns are not ours.
+
+    Examples
+    --------
+    >>> earliest_lapse_days(pd.DataFrame({"order__days_since_last": [3.0, 59.0, None]}), "order", 60).tolist()
+    [57.0, 1.0, 0.0]
+    """
+    to_end, since_last = (str(Feature(churn_event, stat)) for stat in ("days_to_end", "days_since_last"))
+    if to_end in features:
+        days = features[to_end].to_numpy(np.float64) + grace
+    elif since_last in features:
+        days = grace - features[since_last].to_numpy(np.float64)
+    else:
+        days = np.zeros(len(features))
+    earliest: Float64 = np.maximum(np.nan_to_num(days, nan=0.0), 0.0)
+    return earliest

@@ -56,7 +56,8 @@ class Curve:
             raise ValueError("survival must fall from 1 and never below 0")
         if self.earliest_days is not None and self.earliest_days.shape != (len(self.survival),):
             raise ValueError("earliest_days must be one number a row")
-        if (self.survival[self._is_sure] < 1.0 - _TOLERANCE).any():
+        over = np.arange(1, self.n_steps + 1) <= sure_steps(self.earliest, self.step_days)[:, None]
+        if (self.survival[over] < 1.0 - _TOLERANCE).any():
             raise ValueError("survival must not fall before a lapse can happen")
 
     @property
@@ -71,21 +72,16 @@ class Curve:
         return start
 
     @property
+    def earliest(self) -> Float64:
+        """``earliest_days``, 0 where nothing is known of it; float64 of shape (n,)."""
+        return np.zeros(len(self.survival)) if self.earliest_days is None else self.earliest_days
+
+    @property
     def flat_share(self) -> Float64:
         """Share of each step that is over before survival begins to fall, float64 of shape (n, n_steps)."""
-        share: Float64 = np.clip(self._days_sure / self.step_days, 0.0, 1.0)
+        days = self.earliest[:, None] - self.step_days * np.arange(self.n_steps)
+        share: Float64 = np.clip(days / self.step_days, 0.0, 1.0)
         return share
-
-    @property
-    def _days_sure(self) -> Float64:
-        """Days from the start of each step to the first possible lapse, below 0 where that is past."""
-        days = np.zeros(len(self.survival)) if self.earliest_days is None else self.earliest_days
-        left: Float64 = days[:, None] - self.step_days * np.arange(self.n_steps)
-        return left
-
-    @property
-    def _is_sure(self) -> Bool:
-        return np.asarray(self._days_sure > self.step_days)
 
     def needs(self, limit_days: int) -> int:
         """Return how many steps a limit takes, the last perhaps in part.
@@ -124,11 +120,17 @@ def without_impossible(survival: Float64, earliest_days: Float64, step_days: int
     [[1.0, 0.5]]
     """
     n_steps = survival.shape[1]
-    sure = np.clip(np.ceil(earliest_days / step_days) - 1, 0, n_steps).astype(np.int64)
+    sure = np.minimum(sure_steps(earliest_days, step_days), n_steps)
     at_sure = np.where(sure > 0, survival[np.arange(len(survival)), np.maximum(sure, 1) - 1], 1.0)
     later = np.divide(survival, at_sure[:, None], out=np.zeros_like(survival), where=at_sure[:, None] > 0)
     found: Float64 = np.where(np.arange(n_steps) < sure[:, None], 1.0, later)
     return found
+
+
+def sure_steps(earliest_days: Float64, step_days: int) -> Int64:
+    """Return how many steps are over before the day on which a customer can lapse at the earliest."""
+    steps: Int64 = np.maximum(np.ceil(earliest_days / step_days) - 1, 0).astype(np.int64)
+    return steps
 
 
 def anchor(curve: Curve, churn_probability: Float64, horizon_steps: int) -> Curve:
@@ -136,14 +138,14 @@ def anchor(curve: Curve, churn_probability: Float64, horizon_steps: int) -> Curv
 
     Up to the horizon H survival is raised to a power, which multiplies the cumulative hazard and keeps its
     shape: ``S(k) ** (log(1 - p) / log S(H))``. Behind it the ratio ``S(k) / S(H)`` is kept. Where the curve
-    has no shape to keep (``S(H)`` is 0 or 1), the hazard up to H is constant, and behind it too where
-    ``S(H)`` is 0.
+    has no shape to keep (``S(H)`` is 0 or 1), the hazard up to H is constant from the first step in which a
+    lapse can happen, and behind it too where ``S(H)`` is 0.
 
     Parameters
     ----------
     curve : Curve
     churn_probability : float64, shape (n,)
-        In [0, 1].
+        In [0, 1]; 0 where nobody can lapse within the horizon.
     horizon_steps : int
         Steps of the horizon, at least 1 and at most ``curve.n_steps``.
 
@@ -166,7 +168,8 @@ def anchor(curve: Curve, churn_probability: Float64, horizon_steps: int) -> Curv
     survival = np.clip(curve.survival, 0.0, 1.0)
     horizon = survival[:, horizon_steps - 1]
     shaped: Bool = (horizon > 0) & (horizon < 1)
-    power = np.tile(np.arange(1, curve.n_steps + 1) / horizon_steps, (len(survival), 1))
+    over = np.minimum(sure_steps(curve.earliest, curve.step_days), horizon_steps - 1)[:, None]
+    power = np.maximum(np.arange(1, curve.n_steps + 1) - over, 0.0) / (horizon_steps - over)
     power[shaped, :horizon_steps] = (
         np.log(survival[shaped, :horizon_steps]) / np.log(horizon[shaped])[:, None]
     )
