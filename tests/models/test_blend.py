@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.metrics import log_loss
 
-from lapse.models.blend import LINEAR_SHARE, Kind, kinds
+from lapse.models.blend import LINEAR_SHARE, Kind, choose, kinds
 from lapse.models.defection import Defection
 from lapse.schema import Bool, Int32
 
@@ -44,15 +45,44 @@ def test_a_regression_takes_part_where_it_helps() -> None:
 def test_what_is_given_is_not_chosen() -> None:
     assert kinds(True, 0.5) == [Kind(True, 0.5)]
     assert kinds(None, 0.0) == [Kind(True, 0.0), Kind(False, 0.0)]
+    assert kinds(None, None)[0] == Kind(True, LINEAR_SHARE)
     assert len(kinds(None, None)) == 4
     X, lapsed, day = jumping_risk()
     model = Defection(30, n_estimators=20, linear_share=0.5, num_threads=1).fit(X, lapsed, as_of=day)
     assert model.blend_.kind.linear_share == 0.5
 
 
-def test_without_a_later_slice_the_trees_stand_alone() -> None:
+def test_without_a_later_slice_the_first_kind_stands() -> None:
     X, lapsed, _ = smooth_risk(600)
-    assert Defection(30, n_estimators=20, num_threads=1).fit(X, lapsed).blend_.kind == Kind(True, 0.0)
+    model = Defection(30, n_estimators=20, num_threads=1).fit(X, lapsed)
+    assert model.blend_.kind == Kind(True, LINEAR_SHARE)
+
+
+def test_the_first_kind_is_left_only_for_one_that_is_clearly_better() -> None:
+    first, other, third = kinds(None, None)[:3]
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=2_000)
+    label = (rng.random(2_000) < expit(truth)).astype(np.float64)
+    worse = truth + rng.normal(0, 1.0, 2_000)
+    few, barely = slice(0, 40), worse + 0.2 * rng.normal(size=2_000)
+    assert log_loss(label[few], expit(barely[few])) < log_loss(label[few], expit(worse[few]))
+    assert choose({first: worse[few], other: barely[few]}, label[few], None) == first
+    assert choose({first: worse, other: truth}, label, None) == other
+    assert choose({first: worse, other: (truth + worse) / 2, third: truth}, label, None) == third
+    assert choose({first: truth, other: worse}, label, None) == first
+
+
+def test_the_margin_is_two_standard_errors_of_the_weighted_difference() -> None:
+    first, other = kinds(None, 0.0)
+    label, weight = np.array([1.0, 1.0, 0.0]), np.array([1.0, 2.0, 3.0])
+    said = np.array([0.3, -0.2, 0.5])
+    for better in np.linspace(0.0, 1.0, 50):
+        moved = said + np.array([better, better, 0.4 * better])
+        more = np.logaddexp(0, moved) - label * moved - np.logaddexp(0, said) + label * said
+        share = weight / 6
+        mean = share @ more
+        clear = mean < -2 * np.sqrt(share**2 @ (more - mean) ** 2)
+        assert choose({first: said, other: moved}, label, weight) == (other if clear else first)
 
 
 def test_the_score_is_the_mean_and_attributions_add_up_to_it(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.models import boosting, inputs
-from lapse.models.blend import Blend, Kind, fit_blends, kinds, log_loss
+from lapse.models.blend import Blend, Kind, choose, fit_blends, kinds
 from lapse.models.calibration import Calibration, Identity, fit_calibration, from_json
 from lapse.models.encoding import Encoding
 from lapse.models.later_slice import Slice, later_slice
@@ -51,14 +51,14 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     feature_fraction : float, default 0.4
         Share of the features that each tree may use.
     extra_trees : bool, optional
-        Draw one random threshold a feature instead of searching for the best. By default what did better on
-        the later slice, in log loss; True where there is no such slice. Random thresholds smooth, which helps
-        where risk changes gradually and hurts where it jumps, as on the day on which a paid term ends.
+        Draw one random threshold a feature instead of searching for the best. By default True, unless the
+        other did clearly better on the later slice (:func:`lapse.models.blend.choose`). Random thresholds
+        smooth, which helps where risk changes gradually and hurts where it jumps, as on the day on which a
+        paid term ends.
     linear_share : float, optional
         Weight, in [0, 1), of a logistic regression on the same features (:mod:`lapse.models.linear`) in the
-        mean of the log-odds. By default 0 or a third, whichever did better on the later slice; 0 where there
-        is no such slice. It steadies what many small trees say where risk is smooth, and spoils it where risk
-        jumps.
+        mean of the log-odds. By default a third, unless 0 did clearly better on the later slice. It steadies
+        what many small trees say where risk is smooth, and spoils it where risk jumps.
     n_bags : int, default 3
         Models with different seeds whose raw scores (and attributions) are averaged.
     random_state : int, default 0
@@ -239,7 +239,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             blend.kind: blend.raw_score(matrix[later], self.num_threads)
             for blend in self._blends(asked, matrix[earlier], label[earlier], before)
         }
-        best = min(said, key=lambda kind: log_loss(said[kind], truth, after))
+        best = choose(said, truth, after)
         self.calibration_ = fit_calibration(said[best], truth, after)
         return best
 
