@@ -111,7 +111,7 @@ def predictions(fit: lapse.Dataset, test: lapse.Dataset, y: Float64) -> dict[str
     begun = time.process_time()
     model = Defection(horizon, num_threads=1).fit(fit.features, y, as_of=fit.day)
     print(f"lapse: {fit.features.shape} learned in {time.process_time() - begun:.1f} s of one core")
-    print(f"       {model.calibration_}: {model.calibration_slice_.note}")
+    print(f"       {model.blend_.kind}, {model.calibration_}: {model.calibration_slice_.note}")
     said = {"lapse": model.predict_proba(test.features)[:, 1]}
     said["tuned LightGBM"] = tuned_lightgbm(fit.features, y, test.features, event)
     assert fit.everybody is not None

@@ -21,7 +21,7 @@ Every measure is a ratio of two sums over customers, so that seeds are joined by
   lapse after it falls into the horizon. ``false recall of <cause>`` is the same share of those in whom that
   part is below the average.
 
-Run ``python benchmarks/truth.py [--seeds 11 12 13] [--customers 6000]``. It prints one table a business and
+Run ``python benchmarks/truth.py [--seeds 11 12 13] [--customers 20000]``. It prints one table a business and
 writes the joined seeds to ``truth.json``: rows of data, protocol, method, metric, value, lower, upper.
 """
 
@@ -214,7 +214,7 @@ def main() -> None:
     """Measure every business at every seed, print the tables and write the joined seeds."""
     parser = argparse.ArgumentParser(description="How close lapse comes to the truth.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
-    parser.add_argument("--customers", type=int, default=6_000)
+    parser.add_argument("--customers", type=int, default=20_000)
     asked = parser.parse_args()
     rows = []
     for name in MAKERS:

@@ -20,19 +20,13 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from lapse.errors import DataError, Problem
 from lapse.models import boosting, inputs
 from lapse.models.ahead import Ahead
 from lapse.models.encoding import Encoding
+from lapse.models.exposure import counts, lapsed_of, observed_steps, rows_by_exposure, rows_by_follow_up
 from lapse.models.person_period import choose_snapshots, expand, scores_by_step, steps_a_year, with_step
 from lapse.models.tail import continued_hazard, fit_alpha, fit_sbg
 from lapse.schema import Bool, Float32, Float64, Int64
-
-MIN_ROWS = 50
-"""Fewest person-period rows at risk in the last step that counts as observed."""
-
-MIN_EVENTS = 10
-"""Fewest events in that step or after it."""
 
 MIN_TAIL_STEPS = 4
 """Fewest steps from which the fall of hazards is learned given the features."""
@@ -141,16 +135,16 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """
         encoding = Encoding.fit(X)
         matrix = encoding.encode(X)
-        lapsed = _lapsed(event, len(X))
+        lapsed = lapsed_of(event, len(X))
         duration = inputs.durations(duration_days, len(X))
         if follow_up_days is None:
-            rows, part = _rows_by_exposure(lapsed, duration, self.step_days)
+            rows, part = rows_by_exposure(lapsed, duration, self.step_days)
         else:
             follow_up = inputs.numbers("follow_up_days", follow_up_days, len(X))
-            rows, part = _rows_by_follow_up(lapsed, duration, follow_up, self.step_days)
+            rows, part = rows_by_follow_up(lapsed, duration, follow_up, self.step_days)
         ends: Bool = lapsed & (rows == np.ceil(duration / self.step_days))
-        self.at_risk_, self.events_ = _counts(rows, part, ends)
-        self.n_steps_observed_ = _observed(self.at_risk_, self.events_)
+        self.at_risk_, self.events_ = counts(rows, part, ends)
+        self.n_steps_observed_ = observed_steps(self.at_risk_, self.events_)
         self.encoding_ = encoding
         chosen = choose_snapshots(rows, self.max_rows, self.random_state)
         snapshot, step = expand(rows[chosen])
@@ -245,69 +239,3 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     def _describe(self) -> None:
         self.feature_names_in_ = np.array(self.encoding_.names, object)
         self.n_features_in_ = len(self.encoding_.names)
-
-
-def _lapsed(event: npt.ArrayLike, n: int) -> Bool:
-    code = inputs.numbers("event", event, n)
-    if ((code < 0) | (code != np.floor(code))).any():
-        raise DataError(
-            Problem("outcomes", "event", "0 (not lapsed) or the code of a cause", "another number")
-        )
-    lapsed: Bool = code > 0
-    return lapsed
-
-
-def _rows_by_exposure(lapsed: Bool, duration: Float64, step_days: int) -> tuple[Int64, Float64]:
-    """Return the rows of each snapshot, and how much of its last step was seen, in (0, 1]."""
-    rows = np.ceil(duration / step_days)
-    part: Float64 = np.where(lapsed, 1.0, duration / step_days - (rows - 1))
-    return rows.astype(np.int64), part
-
-
-def _rows_by_follow_up(
-    lapsed: Bool, duration: Float64, follow_up: Float64, step_days: int
-) -> tuple[Int64, Float64]:
-    """Return the rows of each snapshot, none of them cut; and ones."""
-    if (short := follow_up < duration).any():
-        raise DataError(
-            Problem(
-                "outcomes",
-                "follow_up_days",
-                "at least the duration",
-                "less",
-                count=int(short.sum()),
-                example=f"row {int(short.argmax())}",
-            )
-        )
-    whole = np.floor(follow_up / step_days)
-    seen = np.where(lapsed, np.ceil(duration / step_days), np.floor(duration / step_days))
-    return np.minimum(whole, seen).astype(np.int64), np.ones(len(duration))
-
-
-def _counts(rows: Int64, part: Float64, ends: Bool) -> tuple[Float64, Float64]:
-    """Return how many were at risk in each step, and how many lapsed in it; both at least somewhere above
-    0.
-    """
-    n_steps = int(rows.max(initial=0))
-    if not n_steps or not (ends & (rows > 0)).any():
-        raise DataError(
-            Problem(
-                "outcomes",
-                "event",
-                "customers who lapse in a step that was wholly seen",
-                "none",
-                "a longer history, or shorter steps",
-            )
-        )
-    some = rows > 0
-    last = np.bincount(rows[some] - 1, weights=part[some], minlength=n_steps)
-    whole = np.bincount(rows[some] - 1, minlength=n_steps)
-    longer = np.cumsum(whole[::-1])[::-1] - whole
-    events = np.bincount(rows[some & ends] - 1, minlength=n_steps)
-    return (last + longer).astype(np.float64), events.astype(np.float64)
-
-
-def _observed(at_risk: Float64, events: Float64) -> int:
-    """Return the last step that has enough rows, and enough events in it or after; at least 1."""
-    enough = (at_risk >= MIN_ROWS) & (np.cumsum(events[::-1])[::-1] >= MIN_EVENTS)
-    return int(np.flatnonzero(enough).max(initial=0)) + 1

@@ -17,9 +17,6 @@ from lapse.models import boosting
 from lapse.models.ahead import Ahead
 from lapse.schema import Float32, Float64, Int64
 
-STEP = "step"
-"""Name of the step's column beside the features."""
-
 
 def choose_snapshots(rows: Int64, max_rows: int, random_state: int) -> Int64:
     """Return positions, ascending, of the snapshots that are expanded.
