@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 import lightgbm as lgb
@@ -15,6 +16,7 @@ import numpy as np
 
 from lapse.models import boosting
 from lapse.models.linear import Linear, fit_linear
+from lapse.models.tree_tables import Trees, tabulate
 from lapse.schema import Float32, Float64
 
 LINEAR_SHARE = 1 / 3
@@ -44,6 +46,11 @@ class Blend:
     boosters: Sequence[lgb.Booster]
     linear: Linear | None
 
+    @cached_property
+    def trees(self) -> list[Trees]:
+        """The boosters as tables, made when attributions are first asked for."""
+        return [tabulate(booster) for booster in self.boosters]
+
     def raw_score(self, matrix: Float32, num_threads: int) -> Float64:
         """Return the mean log-odds, float64 of shape (n,)."""
         trees = boosting.raw_score(self.boosters, matrix, num_threads)
@@ -59,7 +66,7 @@ class Blend:
         -------
         float64, shape (n, n_features + 1)
         """
-        trees = boosting.contributions(self.boosters, matrix, num_threads)
+        trees = boosting.contributions(self.boosters, self.trees, matrix, num_threads)
         if self.linear is None:
             return trees
         share = self.kind.linear_share

@@ -17,6 +17,8 @@ import lightgbm as lgb
 import numpy as np
 
 from lapse.errors import DataError, GateError, Problem
+from lapse.models.attributions import attribute
+from lapse.models.tree_tables import Trees
 from lapse.schema import Float32, Float64
 
 _FORMAT = 1
@@ -110,28 +112,32 @@ def raw_score(boosters: Sequence[lgb.Booster], matrix: Float32, num_threads: int
     return total / len(boosters)
 
 
-def contributions(boosters: Sequence[lgb.Booster], matrix: Float32, num_threads: int) -> Float64:
+def contributions(
+    boosters: Sequence[lgb.Booster], trees: Sequence[Trees], matrix: Float32, num_threads: int
+) -> Float64:
     """Return the mean exact tree attributions of the raw score.
+
+    Parameters
+    ----------
+    boosters : sequence of lightgbm.Booster
+    trees : sequence of Trees
+        The same boosters, tabulated (:func:`lapse.models.tree_tables.tabulate`).
+    matrix : float32, shape (n, n_features)
+    num_threads : int
 
     Returns
     -------
     float64, shape (n, n_features + 1)
         The last column is the base value; a row's sum is its raw score (checked to 1e-6).
     """
-    shape = (len(matrix), matrix.shape[1] + 1)
-    total = np.zeros(shape)
-    if not len(matrix):
-        return total
-    for booster in boosters:
-        part = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=num_threads), np.float64)
-        if part.shape != shape:
-            raise RuntimeError(f"LightGBM returned attributions of shape {part.shape}, not {shape}")
-        total += part
-    total /= len(boosters)
+    total = np.zeros((len(matrix), matrix.shape[1] + 1))
+    for one in trees:
+        total += attribute(one, matrix, num_threads)
+    total /= len(trees)
     raw = raw_score(boosters, matrix, num_threads)
     if not np.allclose(total.sum(axis=1), raw, rtol=1e-6, atol=1e-6):
         worst = float(np.abs(total.sum(axis=1) - raw).max())
-        raise RuntimeError(f"LightGBM's attributions miss the raw score by up to {worst:.3g}")
+        raise RuntimeError(f"attributions miss the raw score by up to {worst:.3g}")
     return total
 
 
