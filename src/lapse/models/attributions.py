@@ -2,7 +2,7 @@
 
 In: tabulated trees (:mod:`lapse.models.tree_tables`) and a float32 matrix. Out: what each feature adds, and
 the base value. Tree by tree over a block of rows that stays in cache: first which way each node sends every
-row, then for each leaf the pattern of conditions met, which finds the row of its table.
+row, then for each part of the tree the pattern of conditions met, which finds the column of its table.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numba import njit
 
-from lapse.models.tree_tables import NAN, ZERO, Leaves, Nodes, Trees, UInt8, add_shapley
+from lapse.models.tree_paths import NAN, ZERO, Nodes, UInt8
+from lapse.models.tree_tables import Parts, Trees, add_shapley
 from lapse.schema import Float32, Float64, Int64
 
 ROWS_A_BLOCK = 512
@@ -48,9 +49,9 @@ def attribute(trees: Trees, matrix: Float32, num_threads: int) -> Float64:
         _add_block(
             block,
             trees.first_node,
-            trees.first_leaf,
+            trees.first_part,
             trees.nodes,
-            trees.leaves,
+            trees.parts,
             trees.points,
             trees.weights,
             added,
@@ -66,9 +67,9 @@ def attribute(trees: Trees, matrix: Float32, num_threads: int) -> Float64:
 def _add_block(
     block: Float32,
     first_node: Int64,
-    first_leaf: Int64,
+    first_part: Int64,
     nodes: Nodes,
-    leaves: Leaves,
+    parts: Parts,
     points: Float64,
     weights: Float64,
     added: Float64,
@@ -81,52 +82,51 @@ def _add_block(
         for node in range(first_node[tree], first_node[tree + 1]):
             _decide(nodes, node, block[nodes.feature[node]], goes_left[node - first_node[tree]])
         out = added[tree % added.shape[0]]
-        for leaf in range(first_leaf[tree], first_leaf[tree + 1]):
-            _meet(leaves, leaf, goes_left, met, pattern)
-            if leaves.table[leaf] >= 0:
-                _look_up(leaves, leaf, pattern, out)
+        for part in range(first_part[tree], first_part[tree + 1]):
+            _meet(parts, part, goes_left, met, pattern)
+            if parts.table[part] >= 0:
+                _look_up(parts, part, pattern, out)
             else:
-                _integrate(leaves, leaf, pattern, points, weights, out)
+                _integrate(parts, part, pattern, points, weights, out)
 
 
 @njit(cache=True, nogil=True)
-def _meet(leaves: Leaves, leaf: int, goes_left: UInt8, met: UInt8, pattern: Int64) -> None:
-    """Write for every row which slots of a leaf it meets, a bit each."""
-    begin, end = leaves.slots[leaf], leaves.slots[leaf + 1]
+def _meet(parts: Parts, part: int, goes_left: UInt8, met: UInt8, pattern: Int64) -> None:
+    """Write for every row which conditions of a part it meets, a bit each."""
     pattern[:] = 0
-    for slot in range(begin, end):
+    begin = parts.bits[part]
+    for bit in range(begin, parts.bits[part + 1]):
         met[:] = 1
-        for c in range(leaves.conditions[slot], leaves.conditions[slot + 1]):
-            way, left = goes_left[leaves.node[c]], leaves.left[c]
+        for c in range(parts.conditions[bit], parts.conditions[bit + 1]):
+            way, left = goes_left[parts.node[c]], parts.left[c]
             for row in range(len(pattern)):
                 met[row] &= way[row] == left
         for row in range(len(pattern)):
-            pattern[row] |= np.int64(met[row]) << (slot - begin)
+            pattern[row] |= np.int64(met[row]) << (bit - begin)
 
 
 @njit(cache=True, nogil=True)
-def _look_up(leaves: Leaves, leaf: int, pattern: Int64, out: Float64) -> None:
-    """Add what a leaf's table gives to every row."""
-    begin, end = leaves.slots[leaf], leaves.slots[leaf + 1]
-    size = 1 << (end - begin)
-    for slot in range(begin, end):
-        first = leaves.table[leaf] + (slot - begin) * size
-        table, total = leaves.tables[first : first + size], out[leaves.feature[slot]]
+def _look_up(parts: Parts, part: int, pattern: Int64, out: Float64) -> None:
+    """Add what a part's table gives to every row."""
+    begin, size = parts.rows[part], 1 << (parts.bits[part + 1] - parts.bits[part])
+    for one in range(begin, parts.rows[part + 1]):
+        first = parts.table[part] + (one - begin) * size
+        table, total = parts.tables[first : first + size], out[parts.feature[one]]
         for row in range(len(pattern)):
             total[row] += table[pattern[row]]
 
 
 @njit(cache=True, nogil=True)
 def _integrate(
-    leaves: Leaves, leaf: int, pattern: Int64, points: Float64, weights: Float64, out: Float64
+    parts: Parts, part: int, pattern: Int64, points: Float64, weights: Float64, out: Float64
 ) -> None:
     """Add what a leaf without a table gives to every row."""
-    begin, end = leaves.slots[leaf], leaves.slots[leaf + 1]
-    added = np.empty(end - begin)
+    begin, end = parts.bits[part], parts.bits[part + 1]
+    first, added = parts.rows[part], np.empty(end - begin)
     for row in range(len(pattern)):
-        add_shapley(leaves.value[leaf], leaves.share[begin:end], pattern[row], points, weights, added)
-        for slot in range(begin, end):
-            out[leaves.feature[slot], row] += added[slot - begin]
+        add_shapley(parts.value[part], parts.share[begin:end], pattern[row], points, weights, added)
+        for slot in range(end - begin):
+            out[parts.feature[first + slot], row] += added[slot]
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Trees as flat arrays, and what each leaf adds to features for every way in which a row can meet its path.
+"""What each part of a tree adds to each feature, for every way in which a row can meet its conditions.
 
 In: a LightGBM booster. Out: :class:`Trees`, all that :mod:`lapse.models.attributions` needs to attribute its
 raw score to features, tabulated once.
@@ -12,69 +12,62 @@ path, of those at each of its nodes). The Shapley value of feature i is then::
 
 with o 0 or 1 and r the share: the weights |S|! (m - |S| - 1)! / m! are integrals of
 t^|S| (1 - t)^(m - |S| - 1). The integrand is a polynomial of degree m - 1, so Gauss-Legendre quadrature with
-m / 2 points is exact. As o is one of 2^m patterns, the m values of each are a table. This is the attribution
-by paths of Lundberg et al. (2020, "From local explanations to global understanding with explainable AI for
-trees"), which LightGBM's ``pred_contrib`` computes row by row.
+m / 2 points is exact. This is the attribution by paths of Lundberg et al. (2020, "From local explanations to
+global understanding with explainable AI for trees"), which LightGBM's ``pred_contrib`` computes row by row.
+
+A **part** is a subtree so small that everything a row can do to it fits in a few bits: a bit for each feature
+on the way to it (are its conditions met?), and a bit for each node inside (left or right?). So all its leaves
+share one table, with a column for each pattern of bits and a row for each feature. A tree is cut into the
+largest such parts, from the root down. A leaf with too many features on its way has no table; there each row
+is integrated anew.
 
 Refused (ValueError): linear trees, paths of more than :data:`LONGEST_PATH` features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from lapse.models.tree_paths import Leaf, Nodes, Place, Step, flat_nodes, inner_nodes, leaves, read_trees
 from lapse.schema import Float64, Int32, Int64
 
 UInt8 = npt.NDArray[np.uint8]
 
-WIDEST_TABLE = 11
-"""Most features on the path of a leaf that gets a table of 2^m rows; beyond, each row is integrated anew."""
+WIDEST = 9
+"""Most bits of a part of several leaves: its table has 2^WIDEST columns at most, and stays in cache."""
+
+WIDEST_LEAF = 12
+"""Most bits of a part that is one leaf; with more it has no table."""
 
 LONGEST_PATH = 62
 """Most features on the path of any leaf: a pattern is the bits of one integer."""
 
-ZERO, NAN = 1, 2
-"""How a node knows a missing value: by being (nearly) 0, or by being no number; else none is missing."""
 
+class Parts(NamedTuple):
+    """The parts of all trees.
 
-class Nodes(NamedTuple):
-    """The inner nodes of all trees, one after the other.
-
-    ``categories`` holds, for a categorical node, 32 values a word from ``first_word`` on, ``n_words`` of
-    them; ``n_words`` is -1 for a numeric node.
+    Offsets are of shape (number + 1,): ``bits`` and ``rows`` by part, ``conditions`` by bit. A bit is 1 where
+    all its conditions hold; ``node`` counts from the tree's first node, ``left`` is 1 where the row must go
+    left there. ``feature`` is that of each row of the part's table, which begins at ``table`` in ``tables``:
+    row by row, 2^bits numbers each. Where ``table`` is -1 the part is a leaf of ``value`` without a table,
+    whose bits are its features, with the ``share`` of each.
     """
 
-    feature: Int32
-    threshold: Float64
-    missing: UInt8
-    default_left: UInt8
-    first_word: Int64
-    n_words: Int32
-    categories: npt.NDArray[np.uint32]
-
-
-class Leaves(NamedTuple):
-    """The leaves of all trees: their features ("slots"), the conditions of each slot, and the tables.
-
-    Offsets are of shape (number + 1,): ``slots`` by leaf, ``conditions`` by slot. ``node`` counts from the
-    tree's first node, ``left`` is 1 where the path goes left. ``share`` is the slot's r. ``table`` is where
-    the leaf's table begins in ``tables``, -1 where it has none: slot by slot, 2^m numbers each.
-    """
-
-    value: Float64
-    slots: Int64
-    feature: Int32
-    share: Float64
+    bits: Int64
+    rows: Int64
     conditions: Int64
     node: Int32
     left: UInt8
+    feature: Int32
+    share: Float64
+    value: Float64
     table: Int64
     tables: Float64
 
@@ -87,34 +80,24 @@ class Trees:
     ----------
     n_features, n_outputs : int
         Outputs are classes of a multiclass model, else one; tree t adds to output t modulo n_outputs.
-    first_node, first_leaf : int64, shape (n_trees + 1,)
+    first_node, first_part : int64, shape (n_trees + 1,)
     nodes : Nodes
-    leaves : Leaves
+    parts : Parts
     base : float64, shape (n_outputs,)
         Mean raw score over the training rows.
     points, weights : float64
-        Gauss-Legendre rules on [0, 1] for leaves without a table, exact for the longest path.
+        A Gauss-Legendre rule on [0, 1] for leaves without a table, exact for the longest path.
     """
 
     n_features: int
     n_outputs: int
     first_node: Int64
-    first_leaf: Int64
+    first_part: Int64
     nodes: Nodes
-    leaves: Leaves
+    parts: Parts
     base: Float64
     points: Float64
     weights: Float64
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A node on a path: which, on what feature, whether the path goes left, and which share goes along."""
-
-    node: int
-    feature: int
-    left: bool
-    share: float
 
 
 def tabulate(booster: lgb.Booster) -> Trees:
@@ -133,125 +116,154 @@ def tabulate(booster: lgb.Booster) -> Trees:
     ValueError
         If a leaf holds a linear model, or its path has too many features.
     """
-    model = booster.dump_model()
-    n_outputs = int(model["num_tree_per_iteration"])
-    nodes: list[Mapping[str, Any]] = []
-    paths: list[tuple[float, tuple[_Step, ...]]] = []
-    first_node, first_leaf, base = [0], [0], np.zeros(n_outputs)
-    for number, tree in enumerate(model["tree_info"]):
-        root = tree["tree_structure"]
-        begin = len(nodes)
-        found = list(_walk(root, nodes, begin, ()))
-        paths += [(float(leaf["leaf_value"]), path) for leaf, path in found]
-        base[number % n_outputs] += sum(
-            float(leaf["leaf_value"]) * np.prod([step.share for step in path]) for leaf, path in found
-        )
-        first_node.append(len(nodes))
-        first_leaf.append(len(paths))
-    longest = max((len({step.feature for step in path}) for _, path in paths), default=1)
+    found = read_trees(booster)
+    longest = max((len(_features(leaf.path)) for root in found.roots for leaf in leaves(root)), default=1)
     if longest > LONGEST_PATH:
         raise ValueError(f"paths of at most {LONGEST_PATH} features, not {longest}")
+    cut = [_cut(root) for root in found.roots]
+    base = np.zeros(found.n_outputs)
+    for number, root in enumerate(found.roots):
+        base[number % found.n_outputs] += sum(leaf.value * _share(leaf.path) for leaf in leaves(root))
     points, weights = gauss_legendre(longest)
     return Trees(
-        n_features=int(model["max_feature_idx"]) + 1,
-        n_outputs=n_outputs,
-        first_node=np.array(first_node, np.int64),
-        first_leaf=np.array(first_leaf, np.int64),
-        nodes=_nodes(nodes),
-        leaves=_leaves(paths),
+        n_features=found.n_features,
+        n_outputs=found.n_outputs,
+        first_node=_offsets([len(inner_nodes(root)) for root in found.roots]),
+        first_part=_offsets([len(places) for places in cut]),
+        nodes=flat_nodes(found.roots),
+        parts=_parts([_Part.of(place) for places in cut for place in places]),
         base=base,
         points=points,
         weights=weights,
     )
 
 
-def _walk(
-    place: Mapping[str, Any], nodes: list[Mapping[str, Any]], begin: int, path: tuple[_Step, ...]
-) -> Iterator[tuple[Mapping[str, Any], tuple[_Step, ...]]]:
-    """Yield every leaf below a place with its path, and note the nodes on the way."""
-    if "leaf_coeff" in place:
-        raise ValueError("trees with constant leaves, not linear ones")
-    if "split_feature" not in place:
-        yield place, path
-        return
-    number = len(nodes) - begin
-    nodes.append(place)
-    for child, left in ((place["left_child"], True), (place["right_child"], False)):
-        count = child["internal_count"] if "split_feature" in child else child["leaf_count"]
-        share = count / place["internal_count"]
-        step = _Step(number, int(place["split_feature"]), left, share)
-        yield from _walk(child, nodes, begin, (*path, step))
+def _cut(place: Place) -> list[Place]:
+    """Return the largest subtrees, from a place down, that fit into :data:`WIDEST` bits."""
+    if isinstance(place, Leaf) or len(_features(place.path)) + len(inner_nodes(place)) <= WIDEST:
+        return [place]
+    return _cut(place.left) + _cut(place.right)
 
 
-def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Nodes:
-    is_set = [node["decision_type"] == "==" for node in nodes]
-    words = [
-        _bits(str(node["threshold"])) if categorical else np.empty(0, np.uint32)
-        for node, categorical in zip(nodes, is_set, strict=True)
-    ]
-    n_words = np.array([len(part) for part in words], np.int32)
-    threshold = [
-        0.0 if categorical else float(node["threshold"])
-        for node, categorical in zip(nodes, is_set, strict=True)
-    ]
-    missing = {"None": 0, "Zero": ZERO, "NaN": NAN}
-    return Nodes(
-        feature=np.array([node["split_feature"] for node in nodes], np.int32),
-        threshold=np.array(threshold, np.float64),
-        missing=np.array([missing[node["missing_type"]] for node in nodes], np.uint8),
-        default_left=np.array([node["default_left"] for node in nodes], np.uint8),
-        first_word=np.cumsum(n_words, dtype=np.int64) - n_words,
-        n_words=np.where(is_set, n_words, -1).astype(np.int32),
-        categories=np.concatenate([*words, np.zeros(1, np.uint32)]),
+@dataclass(frozen=True)
+class _Part:
+    """A part before it is laid out flat: the conditions of each bit, features of the rows, and the table."""
+
+    bits: tuple[tuple[Step, ...], ...]
+    features: tuple[int, ...]
+    shares: tuple[float, ...]
+    value: float
+    table: Float64 | None
+
+    @classmethod
+    def of(cls, place: Place) -> _Part:
+        """Tabulate a place; a leaf with too many features on its way gets no table."""
+        before = tuple(_features(place.path).values())
+        inner = inner_nodes(place)
+        own = tuple((Step(node.number, node.feature, True, 1.0),) for node in inner)
+        bits = before + own
+        features = tuple(dict.fromkeys(steps[0].feature for steps in bits))
+        shares = tuple(_share(steps) for steps in bits)
+        if len(bits) > WIDEST_LEAF:
+            assert isinstance(place, Leaf)  # _cut goes on until then
+            return cls(bits, features, shares, place.value, None)
+        table = np.zeros((len(features), 1 << len(bits)))
+        position = {node.number: len(before) + place for place, node in enumerate(inner)}
+        of_feature = {steps[0].feature: bit for bit, steps in enumerate(before)}
+        for leaf in leaves(place):
+            slots = _features(leaf.path)
+            asked = [
+                (slot, position.get(step.node, of_feature.get(step.feature, 0)), step.left)
+                if step.node in position
+                else (slot, of_feature[step.feature], True)
+                for slot, steps in enumerate(slots.values())
+                for step in steps
+            ]
+            add_leaf(
+                table,
+                leaf.value,
+                np.array([_share(steps) for steps in slots.values()]),
+                np.array([features.index(name) for name in slots], np.int64),
+                np.array(asked, np.int64).reshape(-1, 3),
+                *gauss_legendre(len(slots)),
+            )
+        return cls(bits, features, shares, 0.0, table)
+
+
+def _parts(parts: Sequence[_Part]) -> Parts:
+    steps = [steps for part in parts for steps in part.bits]
+    sizes = [0 if part.table is None else part.table.size for part in parts]
+    table = np.where([part.table is None for part in parts], -1, _offsets(sizes)[:-1])
+    tables = [part.table.ravel() for part in parts if part.table is not None]
+    return Parts(
+        bits=_offsets([len(part.bits) for part in parts]),
+        rows=_offsets([len(part.features) for part in parts]),
+        conditions=_offsets([len(one) for one in steps]),
+        node=np.array([step.node for one in steps for step in one], np.int32),
+        left=np.array([step.left for one in steps for step in one], np.uint8),
+        feature=np.array([name for part in parts for name in part.features], np.int32),
+        share=np.array([share for part in parts for share in part.shares], np.float64),
+        value=np.array([part.value for part in parts], np.float64),
+        table=table.astype(np.int64),
+        tables=np.concatenate([np.zeros(0), *tables]),
     )
 
 
-def _bits(categories: str) -> npt.NDArray[np.uint32]:
-    """Return the categories of a node, "1||4||7", as bits, 32 a word."""
-    values = np.array(categories.split("||"), np.int64)
-    words = np.zeros(values.max() // 32 + 1, np.uint32)
-    np.bitwise_or.at(words, values // 32, np.uint32(1) << (values % 32).astype(np.uint32))
-    return words
+def _offsets(sizes: Sequence[int]) -> Int64:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def _leaves(paths: Sequence[tuple[float, tuple[_Step, ...]]]) -> Leaves:
-    slots, conditions, feature, share, node, left = [0], [0], [], [], [], []
-    table, tables, size = [], [np.zeros(1)], 1
-    for value, path in paths:
-        by_feature: dict[int, list[_Step]] = {}
-        for step in path:
-            by_feature.setdefault(step.feature, []).append(step)
-        shares = np.array([np.prod([step.share for step in steps]) for steps in by_feature.values()])
-        for name, steps in by_feature.items():
-            feature.append(name)
-            node += [step.node for step in steps]
-            left += [step.left for step in steps]
-            conditions.append(len(node))
-        share += shares.tolist()
-        slots.append(len(feature))
-        if len(shares) <= WIDEST_TABLE:
-            tables.append(leaf_table(value, shares, *gauss_legendre(len(shares))))
-            table.append(size)
-            size += len(tables[-1])
-        else:
-            table.append(-1)
-    return Leaves(
-        value=np.array([value for value, _ in paths], np.float64),
-        slots=np.array(slots, np.int64),
-        feature=np.array(feature, np.int32),
-        share=np.array(share, np.float64),
-        conditions=np.array(conditions, np.int64),
-        node=np.array(node, np.int32),
-        left=np.array(left, np.uint8),
-        table=np.array(table, np.int64),
-        tables=np.concatenate(tables),
-    )
+def _features(path: Sequence[Step]) -> dict[int, tuple[Step, ...]]:
+    """Return the steps of a path by feature, in the order in which the features come."""
+    found: dict[int, tuple[Step, ...]] = {}
+    for step in path:
+        found[step.feature] = (*found.get(step.feature, ()), step)
+    return found
+
+
+def _share(steps: Sequence[Step]) -> float:
+    return float(np.prod([step.share for step in steps]))
 
 
 def gauss_legendre(n_features: int) -> tuple[Float64, Float64]:
     """Return the Gauss-Legendre points and weights on [0, 1], exact up to degree n_features - 1."""
     points, weights = np.polynomial.legendre.leggauss(max(1, (n_features + 1) // 2))
     return (points + 1) / 2, weights / 2
+
+
+@njit(cache=True, nogil=True)
+def add_leaf(
+    table: Float64,
+    value: float,
+    share: Float64,
+    row: Int64,
+    asked: Int64,
+    points: Float64,
+    weights: Float64,
+) -> None:
+    """Add a leaf's Shapley values to its part's table.
+
+    Parameters
+    ----------
+    table : float64, shape (n_rows, 2^bits)
+    value : float
+    share : float64, shape (m,)
+        Of the leaf's features.
+    row : int64, shape (m,)
+        The table's row of each feature.
+    asked : int64, shape (n_conditions, 3)
+        Feature (from 0 to m - 1), bit, and what the bit must be.
+    points, weights : float64
+        A rule on [0, 1], exact up to degree m - 1.
+    """
+    own = leaf_table(value, share, points, weights)
+    for pattern in range(table.shape[1]):
+        met = (1 << len(share)) - 1
+        for c in range(len(asked)):
+            if (pattern >> asked[c, 1]) & 1 != asked[c, 2]:
+                met &= ~(1 << asked[c, 0])
+        for slot in range(len(share)):
+            table[row[slot], pattern] += own[(slot << len(share)) + met]
 
 
 @njit(cache=True, nogil=True)
