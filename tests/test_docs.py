@@ -79,6 +79,7 @@ def workplace(demos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     here = tmp_path / "here"
     shutil.copytree(demos, here)
     monkeypatch.chdir(here)
+    monkeypatch.setenv("SHOP_PASSWORD", "x")  # which a URL on the config page names
     before = set(sys.modules)
     yield here
     for name in set(sys.modules) - before:

@@ -9,7 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
+
+
+def shown_path(path: str | Path) -> str:
+    """Return an absolute path below the working directory relative to it, and all else as it is.
+
+    Examples
+    --------
+    >>> shown_path(Path.cwd() / "configs" / "gym.yaml")
+    'configs/gym.yaml'
+    >>> shown_path("event 'visit'")
+    "event 'visit'"
+    """
+    here = Path.cwd()
+    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 @dataclass(frozen=True)
@@ -19,7 +34,8 @@ class Problem:
     Parameters
     ----------
     where : str
-        File, table or object that is wrong (``configs/gym.yaml``, ``event 'term' (data/terms.parquet)``).
+        File, table or object that is wrong (``configs/gym.yaml``, ``event 'term' (data/terms.parquet)``). An
+        absolute path below the working directory is shown relative to it.
     what : str
         Key, column or check (``churn.grace``, ``column 'ends_on'``).
     expected, got : str
@@ -46,7 +62,7 @@ class Problem:
     example: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}: expected {self.expected}, got {self.got}"
+        text = f"{shown_path(self.where)}: {self.what}: expected {self.expected}, got {self.got}"
         if self.count is not None:
             text += f" ({self.count:,} row{'' if self.count == 1 else 's'})"
         if self.example:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lapse.config import load
+from lapse.config import Business, load
 from lapse.errors import ConfigError
 
 SHOP: dict[str, Any] = {
@@ -59,6 +61,7 @@ def refusal(folder: Path, raw: dict[str, Any] | str) -> ConfigError:
 
 SPAN = ("events.order.columns.end", "until")
 TOLD = ("events.order.columns.end_known_at", "told")
+CSV = ("events.order.path", "o.csv")
 WHY = ("events.order.columns.cause", "why")
 REFUSED = [
     ([("colour", "red")], "colour: expected a key that lapse knows, got an unknown key (value 'red')"),
@@ -70,7 +73,7 @@ REFUSED = [
     ([("churn", ...)], "churn: expected this key, got nothing"),
     ([("business", "My Shop")], "business: expected a name in lower case"),
     ([("events.Order", SHOP["events"]["order"])], "events.Order: expected a name in lower case"),
-    ([("currency", "euro")], "currency: expected String should match pattern"),
+    ([("currency", "euro")], "currency: expected three capital letters such as 'EUR', got 'euro'"),
     ([("timezone", "Berlin")], "timezone: expected an IANA time zone such as 'Europe/Berlin', got 'Berlin'"),
     ([("churn.grace", 30)], "churn.grace: expected a length with its unit, such as '90d', '12w' or '5y'"),
     ([("churn.grace", "30")], "churn.grace: expected a length with its unit"),
@@ -112,10 +115,54 @@ REFUSED = [
     ([SPAN, ("events.order.features", ["until"])], "events.order.features: expected what is known when the"),
     ([SPAN, TOLD, ("events.order.categories", ["told"])], "the column of the role 'end_known_at'"),
     ([SPAN, WHY, ("events.order.categories", ["why"])], "got 'why', the column of the role 'cause'"),
-    ([("events.order.allowed", {"size": ["s"]})], "events.order.allowed.size: expected a column listed"),
-    ([("events.order.csv", {"numbers": ["size"]})], "events.order.csv.numbers: expected columns listed"),
+    ([("events.order.allowed", {"size": ["s"]})], "events.order.allowed.size: expected a name listed"),
+    ([CSV, ("events.order.csv", {"numbers": ["size"]})], "events.order.csv.numbers: expected names listed"),
+    ([("events.order.csv", {})], "events.order.csv: expected this section beside a path that ends in .csv,"),
+    ([("events.visit.csv", {})], "events.visit.csv: expected this section beside a path that ends in .csv,"),
+    ([("source", "x")], "source: expected a key that lapse knows, got an unknown key (value 'x')"),
+    ([("config_hash", "x")], "config_hash: expected a key that lapse knows"),
+    ([("scores.path", "")], "scores.path: expected a path, got ''"),
+    ([("scores.path", " ")], "scores.path: expected a path, got ' '"),
+    ([("events.order.path", "")], "events.order.path: expected a path, got ''"),
+    ([("events.visit.table", "")], "events.visit.table: expected a text that is not empty, got ''"),
+    ([("events.order.columns.time", "")], "events.order.columns.time: expected a text that is not empty"),
+    ([("snapshots.holdout", True)], "snapshots.holdout: expected a whole number, got true"),
+    ([("snapshots.holdout", 2.0)], "snapshots.holdout: expected a whole number, got 2.0"),
+    ([("snapshots.holdout", 0)], "snapshots.holdout: expected a number of at least 1, got 0"),
+    ([("value.margin_rate", True)], "value.margin_rate: expected a number, got true"),
+    ([("value.margin_rate", "0.3")], "value.margin_rate: expected a number, got '0.3'"),
+    ([("value.cost_to_serve", float("inf"))], "value.cost_to_serve: expected a finite number, got inf"),
+    ([("snapshots.start", 20240101)], "snapshots.start: expected a date such as 2024-01-31, got 20240101"),
+    ([("snapshots.start", "2024-02-30")], "snapshots.start: expected a date such as 2024-01-31, got '2024-0"),
+    ([("snapshots.start", datetime(2024, 1, 1, 9))], "expected a date such as 2024-01-31, got 2024-01-01 09"),
+    ([("features.windows", ["101y"])], "features.windows.0: expected a length of at most 100y, got '101y'"),
+    ([("features.windows", ["9" * 5000 + "d"])], "features.windows.0: expected a length of at most 100y"),
+    ([("snapshots.horizon", "36501d")], "snapshots.horizon: expected a length of at most 100y, got '36501d'"),
+    ([("snapshots.every", "1300mo")], "snapshots.every: expected a step of at most 100y, got '1300mo'"),
+    ([("churn.grace", "5300w")], "churn.grace: expected a length of at most 100y, got '5300w'"),
+    ([("value.limit", "101y")], "value.limit: expected a length of at most 100y, got '101y'"),
+    ([("value.revenue", ["order", "order"])], "value.revenue: expected each entry once, got 'order' twice"),
+    ([("features.windows", ["7d", "7d"])], "features.windows: expected each entry once, got '7d' twice"),
+    ([("features.trusted", ["order__x", "order__x"])], "features.trusted: expected each entry once, got 'or"),
+    ([("events.order.categories", ["sku", "sku"])], "events.order.categories: expected each column once, go"),
+    ([("events.order.allowed", {"plan": ["x", "x"]})], "events.order.allowed.plan: expected each entry once"),
+    ([("events.order.features", {"plan": "P", "tariff": "P"})], "features: expected each column once, got '"),
+    ([("events.order.features", ["Plan Type"])], "features: expected a name in lower case, words joined by"),
+    ([("events.order.features", ["Plan Type"])], 'hint: give it a name: {plan_type: "Plan Type"} in place o'),
+    ([("events.order.features", {"Plan": "Plan"})], "features.Plan: expected a name in lower case"),
+    ([("events.order.features", {"plan": ""})], "features.plan: expected a text that is not empty"),
+    ([("events.order.features", [True])], "events.order.features: expected a list of columns, or names with"),
+    ([("events.order.categories", {"plan": "P"})], "events.order.categories: expected one column for each n"),
+    ([("events.order.categories", ["id"])], "events.order.categories: expected attributes of customers, got"),
+    ([("events.order.features", {"shown": "id"})], "features: expected attributes of customers, got the cus"),
+    ([("events.order.features", {"x": "PAID"})], "expected columns that differ by more than case, got 'PAID"),
+    ([("features.trusted", ["foo"])], "features.trusted: expected a feature <event>__<stat>, the event one"),
+    ([("features.trusted", ["sale__count__7d"])], "features.trusted: expected a feature <event>__<stat>"),
+    ([("value.revenue", [True])], "value.revenue.0: expected text, got true"),
+    ([("value.revenue", [True])], "hint: put it in quotes; YAML reads yes, no, on and off as true and false"),
+    ([("events.order.allowed", {"plan": [1]})], "events.order.allowed.plan.0: expected text, got 1"),
     ([("events.customers", SHOP["events"]["visit"])], "events.customers: expected another name"),
-    ([("value.revenue", ["sale"])], "value.revenue: expected of order, visit, got 'sale', which is not"),
+    ([("value.revenue", ["sale"])], "value.revenue: expected one of order, visit, got 'sale', which is not"),
     ([("value.revenue", ["visit"])], "value.revenue: expected events with a mapped 'amount', got 'visit'"),
     ([("value.limit", "30d")], "value.limit: expected at least the horizon of 60d, got 30d"),
     ([("observed_until", "2023-12-31")], "snapshots.start: expected a date before observed_until"),
@@ -162,11 +209,22 @@ def test_every_mistake_is_said_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- a\n- b\n", "file: expected a mapping of keys, got list"),
-        ("", "file: expected a mapping of keys, got NoneType"),
+        ("- a\n- b\n", "file: expected keys with values, got list"),
+        ("", "file: expected keys with values, got nothing"),
         ("a: [1", "file: expected valid YAML"),
-        ("business: shop\nbusiness: gym\n", "given twice: business"),
-        ("churn: {grace: 1d, grace: 2d}\n", "given twice: grace"),
+        ("a: 1\nb: [1\nc: 2\n", "got line 3, column 2: while parsing a flow sequence, expected ',' or ']'"),
+        (
+            "churn: {grace: 1d, grace: 2d}\n",
+            "churn.grace: expected each key once, got it on line 1 and again",
+        ),
+        (
+            "business: shop\nbusiness: gym\n",
+            "business: expected each key once, got it on line 1 and again on line 2",
+        ),
+        (
+            "churn:\n  grace: 1d\n  event: x\n  grace: 2d\n",
+            "churn.grace: expected each key once, got it on line 2 and again",
+        ),
     ],
 )
 def test_files_that_are_no_yaml_of_a_business(tmp_path: Path, text: str, said: str) -> None:
@@ -228,9 +286,77 @@ def test_a_password_is_not_shown_whatever_else_is_wrong(tmp_path: Path) -> None:
     assert "s3cret" not in str(refusal(tmp_path, "url: postgresql://me:s3cret@db/shop: [\n"))
 
 
-def test_a_password_from_the_environment_is_accepted(tmp_path: Path) -> None:
+def test_a_password_from_the_environment_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = changed(
         ("events.visit.url", "postgresql://me:${DB_PASSWORD}@db/shop"), ("tracking.uri", "${MLFLOW_URI}")
     )
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(raw))
-    assert load(tmp_path / "shop.yaml").tracking.uri == "${MLFLOW_URI}"
+    monkeypatch.setenv("DB_PASSWORD", "s3cret")
+    monkeypatch.setenv("MLFLOW_URI", "https://mlflow.example.com")
+    shop = load(tmp_path / "shop.yaml")
+    assert shop.tracking.uri == "${MLFLOW_URI}"
+    assert "s3cret" not in repr(shop)
+
+
+def test_variables_that_are_not_set_are_named_by_the_key_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DB_PASSWORD", "DB_USER", "MLFLOW_URI"):
+        monkeypatch.delenv(name, raising=False)
+    raw = changed(
+        ("events.visit.url", "postgresql://${DB_USER}:${DB_PASSWORD}@db/shop"),
+        ("tracking.uri", "${MLFLOW_URI}"),
+        ("colour", "red"),
+    )
+    problems = {(problem.what, problem.expected) for problem in refusal(tmp_path, raw).problems}
+    assert problems >= {
+        ("events.visit.url", "the environment variable DB_USER, which ${DB_USER} names"),
+        ("events.visit.url", "the environment variable DB_PASSWORD, which ${DB_PASSWORD} names"),
+        ("tracking.uri", "the environment variable MLFLOW_URI, which ${MLFLOW_URI} names"),
+    }
+
+
+def test_keys_given_twice_are_said_beside_all_else(tmp_path: Path) -> None:
+    text = yaml.safe_dump(SHOP, sort_keys=False) + "colour: red\ncurrency: USD\nvalue: {margin_rate: 2}\n"
+    keys = [problem.what for problem in refusal(tmp_path, text).problems]
+    assert keys == ["currency", "value", "value.margin_rate", "value.discount_rate", "colour"]
+
+
+def test_repeats_are_said_all_at_once(tmp_path: Path) -> None:
+    raw = changed(
+        ("value.revenue", ["order", "order"]),
+        ("features.trusted", ["customer__region", "customer__region"]),
+        ("events.order.allowed", {"plan": ["x", "y", "x"]}),
+        ("customers.features", ["region", "region"]),
+        ("events.order.categories", ["sku", "sku"]),
+    )
+    keys = {problem.what for problem in refusal(tmp_path, raw).problems}
+    assert keys == {
+        "value.revenue",
+        "features.trusted",
+        "customers.features",
+        "events.order.categories",
+        "events.order.allowed.plan",
+    }
+
+
+def test_attributes_are_listed_or_named(tmp_path: Path) -> None:
+    hashes = set()
+    for features in (["plan"], {"plan": "plan"}, {"plan": "Plan Type"}):
+        (tmp_path / "shop.yaml").write_text(yaml.safe_dump(changed(("events.order.features", features))))
+        shop = load(tmp_path / "shop.yaml")
+        assert list(shop.events["order"].features) == ["plan"]
+        again = Business.model_validate(json.loads(shop.model_dump_json()))
+        assert again.events["order"].features == shop.events["order"].features
+        hashes.add(shop.config_hash)
+    assert len(hashes) == 2, "a list says the same as names that are those of the columns"
+
+
+def test_errors_name_the_file_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(changed(("colour", "red"))))
+    monkeypatch.chdir(tmp_path)
+    for path in ("shop.yaml", tmp_path / "shop.yaml"):
+        with pytest.raises(ConfigError, match=r"^shop\.yaml: colour"):
+            load(path)

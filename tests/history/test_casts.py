@@ -202,7 +202,7 @@ def test_ids_beyond_64_bits_are_refused(tmp_path: Path) -> None:
     for ids in (big, pa.array([2**63, 1, 2], pa.uint64())):
         orders(tmp_path, customer=ids)
         said = refusal(tmp_path, {"order": ORDER})
-        assert "expected an integer of at most 64 bits (store larger ids as text)" in said
+        assert "expected an integer from -2^63 to 2^63 - 1 (store larger ids as text, in all tables)" in said
         assert "(1 row)" in said
 
 
@@ -226,6 +226,53 @@ def test_attributes_keep_their_kinds(tmp_path: Path) -> None:
     assert found["sku"].tolist() == ["8", "7", "7"], "a category is a label, also where it is a number"
     assert found["weight"].isna().tolist() == [True, False, False]
     assert str(found["weight"].iloc[1]) == "0.0"
+
+
+def test_attributes_under_names_of_their_own(tmp_path: Path) -> None:
+    table = {"Plan Type": ["x", "y", "x"], "Größe": [1, 2, 3], "SKU": ["s", "t", "s"]}
+    orders(tmp_path, **table)
+    event = {
+        **ORDER,
+        "features": {"plan": "Plan Type", "size": "Größe"},
+        "categories": {"sku": "SKU"},
+        "allowed": {"plan": ["x", "y"], "sku": ["s"]},
+    }
+    said = refusal(tmp_path, {"order": event})
+    assert "column 'SKU': expected one of s, got 't' (1 row)" in said
+    quality = {"unknown_categories": "drop"}
+    with reading(tmp_path, {"order": event}, quality=quality) as history:
+        assert list(history.bucket(0).events["order"].attributes) == ["plan", "size", "sku"]
+        found = rows(history, "order")
+        assert history.summaries[0].columns == ("customer", "at", "paid", "Plan Type", "Größe", "SKU")
+    assert found["plan"].tolist() == ["x", "x"]
+    assert found["size"].tolist() == [3, 1]
+    said = refusal(tmp_path, {"order": {**event, "categories": {"sku": "Sku"}, "allowed": {}}})
+    assert "column 'Sku' (events.order): expected this column, got none" in said
+    orders(tmp_path, **(table | {"SKU": [["s"], ["t"], ["s"]], "Größe": [["s"], ["t"], ["s"]]}))
+    said = refusal(tmp_path, {"order": event})
+    assert "column 'SKU' (events.order.categories): expected text" in said
+    assert "column 'Größe' (events.order.features): expected text" in said
+
+
+def test_numbers_of_a_csv_under_names_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("customer,at,paid,Item Count\na,2024-01-01,1,7\n")
+    event = {**CSV, "features": {"items": "Item Count"}, "csv": {"numbers": ["items"]}}
+    with reading(tmp_path, {"order": event}) as history:
+        assert rows(history, "order")["items"].tolist() == [7.0]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e300"])
+def test_attributes_that_no_feature_can_hold(tmp_path: Path, value: str) -> None:
+    orders(tmp_path)
+    write(tmp_path, "customers.parquet", {"id": ["a", "b"], "debt": [1.0, float(value)]})
+    customers = {"path": "customers.parquet", "columns": {"customer_id": "id"}, "features": ["debt"]}
+    said = refusal(tmp_path, {"order": ORDER}, customers=customers)
+    assert "column 'debt' (customers.features): expected a finite number, up to 3.4e38 in size, got" in said
+    assert "(1 row); first: customer b" in said
+    if "inf" not in value:
+        (tmp_path / "orders.csv").write_text(f"customer,at,paid,debt\na,2024-01-01,1,{value}\n")
+        event = {**CSV, "features": ["debt"], "csv": {"numbers": ["debt"]}}
+        assert f"up to 3.4e38 in size, got '{value}' (1 row)" in refusal(tmp_path, {"order": event})
 
 
 def test_columns_may_be_called_like_roles(tmp_path: Path) -> None:

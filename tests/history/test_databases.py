@@ -158,9 +158,9 @@ def test_columns_that_are_not_mapped_may_hold_anything(tmp_path: Path, sqlite: s
         (
             "query",
             "SELECT nosuch FROM orders",
-            "query: expected a query that runs, got no such column: nosuch",
+            "query: expected a query that runs and does nothing but read, got no such column: nosuch",
         ),
-        ("query", "CREATE TABLE made (x)", "query: expected a query that returns rows"),
+        ("query", "PRAGMA query_only = OFF", "query: expected a query that returns rows"),
         (
             "query",
             "SELECT customer, customer, at, paid FROM orders",
@@ -177,6 +177,69 @@ def test_what_a_database_cannot_give(tmp_path: Path, sqlite: str, key: str, text
     told = refusal(tmp_path, {"order": {"url": sqlite, "columns": COLUMNS, key: text}})
     assert said in told
     assert "event 'order' (sqlite:///" in told
+
+
+WRITING = (
+    "DROP TABLE orders",
+    "CREATE TABLE made (x int)",
+    "INSERT INTO orders (customer) VALUES (9)",
+    "INSERT INTO orders (customer) VALUES (9) RETURNING customer, at, paid",
+    "UPDATE orders SET paid = 0 RETURNING customer, at, paid",
+    "DELETE FROM orders RETURNING customer, at, paid",
+    "WITH all_of_them AS (SELECT 1) DELETE FROM orders RETURNING customer, at, paid",
+)
+
+
+@pytest.mark.parametrize("query", WRITING)
+def test_a_query_cannot_write_to_sqlite(tmp_path: Path, sqlite: str, query: str) -> None:
+    before = (tmp_path / "shop.db").read_bytes()
+    said = refusal(tmp_path, {"order": {"url": sqlite, "columns": COLUMNS, "query": query}})
+    assert "query: expected a query that runs and does nothing but read, got attempt to write a read" in said
+    assert (tmp_path / "shop.db").read_bytes() == before
+
+
+@pytest.fixture
+def postgres_orders(postgres: str) -> Iterator[str]:
+    """Give the URL of a PostgreSQL server with a table of orders and a function that empties it."""
+    run(
+        postgres,
+        "CREATE TABLE orders AS SELECT 1 AS customer, date '2024-01-01' AS at, 5.0 AS paid",
+        """CREATE FUNCTION emptied() RETURNS TABLE (customer int, at date, paid numeric)
+        LANGUAGE sql AS 'DELETE FROM orders RETURNING *'""",
+    )
+    yield postgres
+    run(postgres, "DROP FUNCTION emptied", "DROP TABLE orders")
+
+
+def orders_left(url: str) -> int:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        left = connection.exec_driver_sql("SELECT count(*) FROM orders").scalar_one()
+    engine.dispose()
+    return int(left)
+
+
+DELETING = "WITH gone AS (DELETE FROM orders RETURNING *) SELECT * FROM gone"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [*WRITING, DELETING, "SELECT * FROM emptied()", "SELECT * FROM orders; COMMIT; DROP TABLE orders"],
+)
+def test_a_query_cannot_write_to_postgres(tmp_path: Path, postgres_orders: str, query: str) -> None:
+    said = refusal(tmp_path, {"order": {"url": postgres_orders, "columns": COLUMNS, "query": query}})
+    assert "query: expected a query that runs and does nothing but read, got " in said
+    assert orders_left(postgres_orders) == 1
+
+
+def test_what_a_database_cannot_refuse_is_rolled_back(
+    tmp_path: Path, postgres_orders: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "READ_ONLY", {})
+    event = {"url": postgres_orders, "columns": COLUMNS, "query": "SELECT * FROM emptied()"}
+    with reading(tmp_path, {"order": event}) as history:
+        assert len(rows(history, "order")) == 1
+    assert orders_left(postgres_orders) == 1
 
 
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:

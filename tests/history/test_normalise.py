@@ -150,7 +150,7 @@ def test_csv_ids_are_integers_where_the_other_tables_have_them(tmp_path: Path, t
     (tmp_path / "visits.csv").write_text(f"customer,at\n-5,2024-01-01\n{text},2024-01-01\n")
     visit = {"path": "visits.csv", "columns": {"customer_id": "customer", "time": "at"}}
     said = refusal(tmp_path, {"order": ORDER, "visit": visit})
-    assert "expected an integer of at most 64 bits, since the other tables have integers" in said
+    assert "expected an integer from -2^63 to 2^63 - 1, since the other tables have integers" in said
     assert f"got '{text}' (1 row)" in said
 
 

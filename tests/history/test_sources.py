@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pytest
 
 from tests.history.making import ORDER, orders, reading, refusal, rows, times, write
@@ -120,6 +122,49 @@ def test_csv_headers_must_agree_and_name_each_column_once(tmp_path: Path) -> Non
     assert "header of orders2.csv: expected that of orders1.csv, got customer, paid, at" in said
     (tmp_path / "orders.csv").write_text("customer,at,at,paid\na,2024-01-01,2024-01-01,1\n")
     assert "header of orders.csv: expected each column once, got at" in refusal(tmp_path, {"order": CSV})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("names", [("paid", "Paid"), ("Paid", "paid"), ("PAID", "Paid")])
+def test_columns_that_differ_by_case_are_told_apart(
+    tmp_path: Path, kind: str, names: tuple[str, str]
+) -> None:
+    event = {**ORDER, "path": f"orders.{kind}", "columns": {**ORDER["columns"], "amount": names[0]}}
+    for order in (names, names[::-1]):
+        values = dict(zip(names, (1.5, 7.5), strict=True))
+        table = pa.table(
+            {"customer": ["a"], **{name: [values[name]] for name in order}, "at": times("2024-01-01")}
+        )
+        if kind == "csv":
+            pa_csv.write_csv(table, tmp_path / "orders.csv")
+        else:
+            write(tmp_path, "orders.parquet", table)
+        with reading(tmp_path, {"order": event}) as history:
+            assert rows(history, "order")["amount"].tolist() == [1.5]
+        missing = {**event, "columns": {**ORDER["columns"], "amount": "pAID"}}
+        said = refusal(tmp_path, {"order": missing})
+        assert f"columns there: customer, {', '.join(order)}, at" in said
+
+
+def test_parquet_names_each_mapped_column_once(tmp_path: Path) -> None:
+    columns = [pa.array(["a"]), times("2024-01-01"), pa.array([1.0]), pa.array([2.0])]
+    write(tmp_path, "orders.parquet", pa.Table.from_arrays(columns, names=["customer", "at", "paid", "paid"]))
+    said = refusal(tmp_path, {"order": ORDER})
+    assert "columns of orders.parquet: expected each column once, got paid" in said
+
+
+def test_files_that_are_not_there_are_named_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    visit = {"url": "sqlite:///none/v.db", "table": "v", "columns": {"customer_id": "c", "time": "t"}}
+    said = refusal(tmp_path, {"order": {**ORDER, "path": "none/o.parquet"}, "visit": visit})
+    assert (
+        "event 'order' (none/o.parquet): path: expected a file that exists, got none at none/o.parquet"
+        in said
+    )
+    assert "got no file at none/v.db" in said
 
 
 def test_a_delimiter_is_one_character(tmp_path: Path) -> None:

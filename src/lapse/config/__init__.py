@@ -15,9 +15,9 @@ from lapse.config.sections import (
     Table,
     Tracking,
     Value,
-    parse_days,
 )
 from lapse.config.urls import describe_url, resolve_url
+from lapse.config.values import parse_days
 
 __all__ = [
     "Business",

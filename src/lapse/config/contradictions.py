@@ -2,7 +2,7 @@
 
 In: a business whose sections are each right. Out: every contradiction between them: events that are named but
 not mapped, a horizon shorter than the grace where orders are instants, columns mapped in a way that cannot
-work, answers listed as features, passwords written out.
+work, answers listed as features, names given twice, passwords written out, environment variables not set.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from lapse.config.sections import Business, Event, Table
-from lapse.config.urls import describe_url
+from lapse.config.sections import Business, Event, Table, mapped_columns
+from lapse.config.urls import describe_url, missing_variables
 from lapse.errors import Problem
 
 _ROLES: Mapping[str, frozenset[str]] = {
@@ -31,7 +31,9 @@ def contradictions(business: Business, where: str) -> list[Problem]:
         _check_snapshots,
         _check_value,
         _check_custom,
+        _check_trusted,
         _check_tracking,
+        _check_repeats,
     )
     return [Problem(where, *parts) for check in checks for parts in check(business)]
 
@@ -73,7 +75,22 @@ def _check_table(key: str, table: Table, needed: set[str]) -> Iterator[tuple[str
     yield from _check_url(f"{key}.url", table.url or "")
     if table.path is not None and table.path.suffix not in {".parquet", ".csv"}:
         yield f"{key}.path", "a file ending in .parquet or .csv", str(table.path), ""
+    elif "csv" in table.model_fields_set and (table.path is None or table.path.suffix != ".csv"):
+        got = "one beside a table that is none" if table.path is None else f"one beside {table.path}"
+        yield f"{key}.csv", "this section beside a path that ends in .csv", got, ""
+    yield from _check_case(key, table)
     yield from _check_attributes(key, table)
+
+
+def _check_case(key: str, table: Table) -> Iterator[tuple[str, str, str, str]]:
+    """Yield columns whose names differ by nothing but case, which the engine takes for one."""
+    spellings: dict[str, set[str]] = {}
+    for column in mapped_columns(table):
+        spellings.setdefault(column.lower(), set()).add(column)
+    for found in spellings.values():
+        if len(found) > 1:
+            got = " and ".join(f"'{column}'" for column in sorted(found))
+            yield f"{key}", "columns that differ by more than case", got, "rename one of them in the table"
 
 
 def _check_url(key: str, url: str) -> Iterator[tuple[str, str, str, str]]:
@@ -84,6 +101,8 @@ def _check_url(key: str, url: str) -> Iterator[tuple[str, str, str, str]]:
             shown,
             "write ${NAME} in its place, all of it, and set that environment variable",
         )
+    for name in missing_variables(url):
+        yield key, f"the environment variable {name}, which ${{{name}}} names", "none", f"export {name}=..."
 
 
 def _check_tracking(business: Business) -> Iterator[tuple[str, str, str, str]]:
@@ -91,28 +110,37 @@ def _check_tracking(business: Business) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _check_attributes(key: str, table: Table) -> Iterator[tuple[str, str, str, str]]:
-    names = [*table.features, *(table.categories if isinstance(table, Event) else ())]
-    for name in sorted({name for name in table.features if table.features.count(name) > 1}):
-        yield f"{key}.features", "each column once", f"'{name}' twice", ""
-    if (identifier := table.columns.get("customer_id")) in names:
+    categories = table.categories if isinstance(table, Event) else {}
+    for part, columns in (("features", table.features), ("categories", categories)):
+        yield from _check_listed(f"{key}.{part}", table, columns)
+    for name in sorted(table.features.keys() & categories.keys()):
+        if table.features[name] != categories[name]:
+            got = f"'{name}' for '{table.features[name]}' and for '{categories[name]}'"
+            yield f"{key}.categories", "one column for each name", got, "give one of them another name"
+    for name in sorted(set(table.csv.numbers) - table.features.keys()):
+        yield f"{key}.csv.numbers", "names listed under features", f"'{name}'", ""
+    for name in sorted(table.allowed.keys() - table.features.keys() - categories.keys()):
+        yield f"{key}.allowed.{name}", "a name listed under features or categories", f"'{name}'", ""
+
+
+def _check_listed(key: str, table: Table, columns: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what is wrong with the columns under ``features`` or ``categories``."""
+    listed = set(columns.values())
+    if (identifier := table.columns.get("customer_id")) in listed:
         yield (
-            f"{key}.features",
+            key,
             "attributes of customers",
             f"the customer id '{identifier}'",
             "an id can encode the outcome",
         )
     for role in _KNOWN_LATER:
-        if (column := table.columns.get(role)) in names:
+        if (column := table.columns.get(role)) in listed:
             yield (
-                f"{key}.features",
+                key,
                 "what is known when the row is",
                 f"'{column}', the column of the role '{role}'",
                 "it would be seen from the row's known_at on, before anybody knew it",
             )
-    for name in sorted(set(table.csv.numbers) - set(table.features)):
-        yield f"{key}.csv.numbers", "columns listed under features", f"'{name}'", ""
-    for name in sorted(table.allowed.keys() - set(names)):
-        yield f"{key}.allowed.{name}", "a column listed under features or categories", f"'{name}'", ""
 
 
 def _check_churn(business: Business) -> Iterator[tuple[str, str, str, str]]:
@@ -164,10 +192,10 @@ def _check_snapshots(business: Business) -> Iterator[tuple[str, str, str, str]]:
     if until is not None and until <= business.snapshots.start:
         yield "snapshots.start", f"a date before observed_until ({until})", str(business.snapshots.start), ""
     windows = business.features.windows
-    if list(windows) != sorted(set(windows)):
+    if list(windows) != sorted(windows):
         yield (
             "features.windows",
-            "lengths in ascending order, each once",
+            "lengths in ascending order",
             ", ".join(f"{days}d" for days in windows),
             "",
         )
@@ -177,7 +205,8 @@ def _check_value(business: Business) -> Iterator[tuple[str, str, str, str]]:
     for name in business.revenue_events:
         event = business.events.get(name)
         if event is None and name != business.churn.event:
-            yield "value.revenue", f"of {', '.join(business.events)}", f"'{name}', which is not mapped", ""
+            known = ", ".join(business.events)
+            yield "value.revenue", f"one of {known}", f"'{name}', which is not mapped", ""
         elif event is not None and not event.has_amount:
             yield (
                 "value.revenue",
@@ -206,3 +235,27 @@ def _check_custom(business: Business) -> Iterator[tuple[str, str, str, str]]:
             )
         if not re.fullmatch(r"[\w.]+:\w+", target):
             yield f"features.custom.{name}", "an import path 'module:function'", f"'{target}'", ""
+
+
+def _check_trusted(business: Business) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what cannot be a feature, whatever the data are: a name whose first part is no event."""
+    known = ("customer", "calendar", *business.events)
+    for name in business.features.trusted:
+        first, joint, _ = name.partition("__")
+        if name != "customer_id" and not (joint and first in known):
+            expected = f"a feature <event>__<stat>, the event one of {', '.join(known)}"
+            yield "features.trusted", expected, f"'{name}'", "lapse check names the features it suspects"
+
+
+def _check_repeats(business: Business) -> Iterator[tuple[str, str, str, str]]:
+    """Yield every entry that stands twice in one list, wherever that is."""
+    yield from _repeats("", business.model_dump(mode="json"))
+
+
+def _repeats(key: str, part: object) -> Iterator[tuple[str, str, str, str]]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            yield from _repeats(f"{key}.{name}" if key else str(name), value)
+    elif isinstance(part, list):
+        for entry in sorted({entry for entry in part if part.count(entry) > 1}):
+            yield key, "each entry once", f"'{entry}' twice", ""

@@ -1,76 +1,32 @@
 """What the business YAML may say: its sections, their keys, types and domains.
 
-Lengths carry their unit in the YAML (``"90d"``) and are whole days afterwards. Unknown keys are refused.
+Lengths carry their unit in the YAML (``"90d"``) and are whole days afterwards. Unknown keys are refused. What
+single values may be is said in :mod:`lapse.config.values`.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field
 
-_DAYS_IN = {"d": 1, "w": 7, "y": 365}
-_LENGTH = re.compile(r"(\d+)(d|w|mo|y)")
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-
-
-def parse_days(value: object) -> int:
-    """Return a length such as ``"90d"``, ``"12w"`` or ``"5y"`` (365 days each) in days.
-
-    Raises
-    ------
-    ValueError
-        If the unit is missing or has no fixed length, or the length is zero.
-
-    Examples
-    --------
-    >>> parse_days("12w")
-    84
-    """
-    match = _LENGTH.fullmatch(value) if isinstance(value, str) else None
-    if match is None or match[2] not in _DAYS_IN:
-        raise ValueError("a length with its unit, such as '90d', '12w' or '5y'")
-    if (days := int(match[1]) * _DAYS_IN[match[2]]) == 0:
-        raise ValueError("a length longer than nothing")
-    return days
-
-
-def _parse_grace(value: object) -> int:
-    return 0 if value == "0d" else parse_days(value)
-
-
-def _parse_step(value: object) -> str:
-    match = _LENGTH.fullmatch(value) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0 or match[2] == "y":
-        raise ValueError("a step with its unit, such as '14d', '2w' or '1mo'")
-    return match[0]
-
-
-def _known_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError("an IANA time zone such as 'Europe/Berlin'")
-    return value
-
-
-def _named(value: str) -> str:
-    if not NAME.fullmatch(value):
-        raise ValueError(
-            "a name in lower case, words joined by one underscore (it becomes part of feature names)"
-        )
-    return value
-
-
-_as_written = PlainSerializer(lambda days: f"{days}d", return_type=str)
-Days = Annotated[int, BeforeValidator(parse_days), _as_written]
-Grace = Annotated[int, BeforeValidator(_parse_grace), _as_written]
-Step = Annotated[str, BeforeValidator(_parse_step)]
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Name = Annotated[str, AfterValidator(_named)]
-Rule = Literal["refuse", "drop"]
+from lapse.config.values import (
+    Columns,
+    Currency,
+    Date,
+    Days,
+    File,
+    Grace,
+    Name,
+    Number,
+    Rule,
+    Step,
+    Text,
+    Whole,
+    Zone,
+)
 
 
 class _Section(BaseModel):
@@ -84,22 +40,22 @@ class CsvFormat(_Section):
     decimal: Literal[".", ","] = "."
     encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
     null: str = ""
-    time: str | None = Field(None, description="strptime format of every time column, e.g. '%d.%m.%Y %H:%M'")
-    numbers: tuple[Name, ...] = Field((), description="columns under features that hold numbers, not labels")
+    time: Text | None = Field(None, description="strptime format of every time column, e.g. '%d.%m.%Y %H:%M'")
+    numbers: tuple[Name, ...] = Field((), description="names under features that hold numbers, not labels")
 
 
 class Table(_Section):
     """Where a table lies (one of ``path``, ``table``, ``query``) and which of its columns mean what."""
 
-    path: Path | None = Field(None, description="Parquet or CSV, by its ending; a glob may name many files")
-    url: str | None = Field(None, description="SQLAlchemy URL; ${NAME} is read from the environment")
-    table: str | None = None
-    query: str | None = None
+    path: File | None = Field(None, description="Parquet or CSV, by its ending; a glob may name many files")
+    url: Text | None = Field(None, description="SQLAlchemy URL; ${NAME} is read from the environment")
+    table: Text | None = None
+    query: Text | None = None
     csv: CsvFormat = CsvFormat()
     timezone: Zone | None = Field(None, description="zone of times without one; default the business's")
-    columns: dict[str, str]
-    features: tuple[Name, ...] = ()
-    allowed: dict[Name, tuple[str, ...]] = Field({}, description="the only values that a column may have")
+    columns: dict[str, Text]
+    features: Columns = Field({}, description="column by name; a list names each column as it is called")
+    allowed: dict[Name, tuple[str, ...]] = Field({}, description="the only values that an attribute may have")
 
 
 class Customers(Table):
@@ -109,7 +65,7 @@ class Customers(Table):
 class Event(Table):
     """One row an event. ``features`` give the latest value known; ``categories`` are counted and compared."""
 
-    categories: tuple[Name, ...] = ()
+    categories: Columns = {}
 
     @property
     def has_end(self) -> bool:
@@ -122,10 +78,16 @@ class Event(Table):
         return "amount" in self.columns
 
 
+def mapped_columns(table: Table) -> tuple[str, ...]:
+    """Return the source columns that a table's section names, each once, in the order of the config."""
+    categories = table.categories.values() if isinstance(table, Event) else ()
+    return tuple(dict.fromkeys([*table.columns.values(), *table.features.values(), *categories]))
+
+
 class Churn(_Section):
     """Which event keeps a customer alive, for how long after its end, and how ends become known."""
 
-    event: str
+    event: Text
     grace: Grace
     end_known: Literal["at_start", "at_end", "end_known_at"] | None = None
     causes: dict[str, Literal["voluntary", "involuntary", "other"]] = {}
@@ -134,18 +96,18 @@ class Churn(_Section):
 class SnapshotPlan(_Section):
     """As of which dates the question is asked, and how far it looks."""
 
-    start: date
+    start: Date
     every: Step
     horizon: Days
-    holdout: int = Field(3, ge=1, description="as-of dates at the end that only evaluate")
+    holdout: Whole = Field(3, ge=1, description="as-of dates at the end that only evaluate")
 
 
 class FeaturePlan(_Section):
     """Windows, categories and the user's own features."""
 
     windows: tuple[Days, ...] = Field((7, 30, 90, 365), min_length=1)
-    top_categories: int = Field(5, ge=0, le=50)
-    trusted: tuple[str, ...] = Field(
+    top_categories: Whole = Field(5, ge=0, le=50)
+    trusted: tuple[Text, ...] = Field(
         (), description="columns that were looked at: they may predict very well"
     )
     custom: dict[str, str] = Field(
@@ -156,10 +118,10 @@ class FeaturePlan(_Section):
 class Value(_Section):
     """What a customer is worth."""
 
-    margin_rate: float = Field(gt=0, le=1)
-    discount_rate: float = Field(ge=0, lt=1, description="a year")
-    cost_to_serve: float = Field(0.0, ge=0, description="a customer a year, in the business's currency")
-    revenue: tuple[str, ...] = Field(
+    margin_rate: Number = Field(gt=0, le=1)
+    discount_rate: Number = Field(ge=0, lt=1, description="a year")
+    cost_to_serve: Number = Field(0.0, ge=0, description="a customer a year, in the business's currency")
+    revenue: tuple[Text, ...] = Field(
         (), description="events whose amounts are revenue; default the churn event"
     )
     limit: Days = 5 * 365
@@ -175,20 +137,21 @@ class Quality(_Section):
     known_before_time: Literal["refuse", "drop", "keep"] = "refuse"
     end_before_time: Rule = "refuse"
     future_dates: Rule = "refuse"
+    placeholder_dates: Literal["refuse", "drop", "keep"] = "refuse"
     unknown_categories: Rule = "refuse"
 
 
 class Scores(_Section):
     """Where score tables go."""
 
-    path: Path
+    path: File
 
 
 class Tracking(_Section):
     """Where MLflow keeps runs and models."""
 
-    uri: str = Field("sqlite:///mlflow.db", description="${NAME} is read from the environment")
-    experiment: str | None = Field(None, description="default the business")
+    uri: Text = Field("sqlite:///mlflow.db", description="${NAME} is read from the environment")
+    experiment: Text | None = Field(None, description="default the business")
 
 
 class Business(_Section):
@@ -203,9 +166,9 @@ class Business(_Section):
     """
 
     business: Name
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    currency: Currency
     timezone: Zone = "UTC"
-    observed_until: date | None = Field(
+    observed_until: Date | None = Field(
         None, description="last whole day in the tables; default the churn event's last one known"
     )
     customers: Customers | None = None

@@ -31,6 +31,11 @@ def describe_url(url: str) -> str:
     return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
+def missing_variables(url: str) -> list[str]:
+    """Return the environment variables that a URL names and that are not set, each once."""
+    return [name for name in dict.fromkeys(_NAMED.findall(url)) if name not in os.environ]
+
+
 def resolve_url(url: str) -> str:
     """Return a URL with every ``${NAME}`` replaced by that environment variable.
 
@@ -39,7 +44,7 @@ def resolve_url(url: str) -> str:
     ConfigError
         Naming each variable that is not set.
     """
-    if missing := [name for name in _NAMED.findall(url) if name not in os.environ]:
+    if missing := missing_variables(url):
         raise ConfigError(
             Problem(
                 "url",

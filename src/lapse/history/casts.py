@@ -15,12 +15,16 @@ from lapse.errors import DataError, Problem
 from lapse.history.sources import Source, literal, quote
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_SIGNED = "an integer from -2^63 to 2^63 - 1"
 _WIDE = ("UBIGINT", "HUGEINT", "UHUGEINT")
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _CLOCK = r"[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 _ZONE = r" ?(Z|[+-]\d{2}(:?\d{2})?)"
 _OF_THE_DAY = re.compile(r"%-?[HIcXs]")
 _OF_A_ZONE = re.compile(r"%[zZ]")
+MOST = "3.4e38"
+"""The largest number that a feature, 32 bits wide, can hold."""
+
 FIRST_YEAR = 1000
 """Text that gives an earlier year is not in the declared format: ``%Y`` also reads '24' as a year."""
 
@@ -163,15 +167,24 @@ def identity_cast(source: Source, column: str, key: str, identity: str) -> Cast:
         return Cast(f"CAST({raw} AS VARCHAR)", raw)
     if source.is_text:
         value = f"CASE WHEN regexp_full_match({raw}, '0|-?[1-9]\\d*') THEN TRY_CAST({raw} AS BIGINT) END"
-        return _checked(value, raw, "an integer of at most 64 bits, since the other tables have integers")
+        return _checked(value, raw, f"{_SIGNED}, since the other tables have integers")
     if kind in _WHOLE or kind == "NULL":
         return Cast(f"CAST({raw} AS BIGINT)", raw)
-    return _checked(
-        f"TRY_CAST({raw} AS BIGINT)", raw, "an integer of at most 64 bits (store larger ids as text)"
-    )
+    return _checked(f"TRY_CAST({raw} AS BIGINT)", raw, f"{_SIGNED} (store larger ids as text, in all tables)")
 
 
-def attribute_cast(source: Source, column: str, key: str, form: CsvFormat, is_category: bool) -> Cast:
+def number_attribute(cast: Cast) -> Cast:
+    """Return a number as an attribute: missing where it is no number; refused where features cannot hold it.
+
+    ``isfinite`` is asked first, since DuckDB believes the statistics of Parquet files, which leave NaN out.
+    """
+    value = f"CASE WHEN isfinite({cast.value}) THEN {cast.value} END"
+    large = f"isinf({cast.value}) OR (isfinite({cast.value}) AND abs({cast.value}) > {MOST})"
+    failed = f"({cast.failed}) OR {large}" if cast.failed else large
+    return Cast(value, cast.raw, failed, f"{cast.expected or 'a finite number'}, up to {MOST} in size")
+
+
+def attribute_cast(source: Source, column: str, key: str, is_category: bool) -> Cast:
     """Return an attribute: text (always, if it is a category), a truth value, an integer or a double.
 
     Raises
@@ -180,8 +193,6 @@ def attribute_cast(source: Source, column: str, key: str, form: CsvFormat, is_ca
         If the column holds something else, such as lists or times.
     """
     kind, raw = source.types[column], quote(column)
-    if source.is_text and column in form.numbers:
-        return number_cast(source, column, key, form)
     if is_category and (kind == "BOOLEAN" or _is_number(kind)):
         return Cast(f"CAST({raw} AS VARCHAR)", raw)
     if kind in ("VARCHAR", "UUID", "NULL") or kind.startswith("ENUM"):
@@ -191,8 +202,7 @@ def attribute_cast(source: Source, column: str, key: str, form: CsvFormat, is_ca
     if kind in _WHOLE:
         return Cast(f"CAST({raw} AS BIGINT)", raw)
     if _is_number(kind):
-        value = _positive_zero(f"CAST({raw} AS DOUBLE)")
-        return Cast(f"CASE WHEN NOT isnan({value}) THEN {value} END" if kind in _FLOATS else value, raw)
+        return number_attribute(Cast(_positive_zero(f"CAST({raw} AS DOUBLE)"), raw))
     raise _wrong_type(source, column, key, "text, numbers or truth values", "")
 
 

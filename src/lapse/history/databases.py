@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from lapse.config import Table, resolve_url
-from lapse.errors import DataError, Problem
+from lapse.errors import DataError, Problem, shown_path
 
 CHUNK_ROWS = 50_000
 """Rows that are in memory at once while a result is streamed."""
@@ -117,8 +117,7 @@ def _connected(table: Table, where: str, home: Path) -> Iterator[sa.Connection]:
         with engine.connect() as connection:
             if (statement := READ_ONLY.get(connection.dialect.name)) is not None:
                 connection.exec_driver_sql(statement)
-            yield connection
-            connection.rollback()
+            yield connection  # and closing it rolls back
     except sa.exc.NoSuchModuleError as error:
         problem = Problem(where, "url", "a kind of database that SQLAlchemy knows", str(error))
         raise DataError(problem) from None
@@ -146,7 +145,8 @@ def _located(url: sa.URL, where: str, home: Path) -> sa.URL:
         return url
     path = home / url.database
     if not path.is_file():
-        raise DataError(Problem(where, "url", "a database that can be reached", f"no file at {path}"))
+        got = f"no file at {shown_path(path)}"
+        raise DataError(Problem(where, "url", "a database that can be reached", got))
     return url.set(database=str(path))
 
 

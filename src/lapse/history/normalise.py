@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lapse.config import Business, Event, Table
+from lapse.config.sections import mapped_columns
 from lapse.errors import DataError, Problem
 from lapse.history.casts import (
     Cast,
@@ -27,14 +28,18 @@ from lapse.history.casts import (
     attribute_cast,
     identity_cast,
     identity_of,
+    number_attribute,
     number_cast,
     time_cast,
 )
-from lapse.history.sources import Source, literal, mapped_columns, quote
+from lapse.history.sources import Source, literal, quote
 from lapse.schema import CAUSES
 
 ATTRIBUTE = "a:"
 """What the names of stored attributes begin with, so that none can be taken for a role."""
+
+MOST_AMOUNT = 10**15
+"""Amounts of this size and above are mistakes: sums of them are not exact to a cent."""
 
 _TIMES = frozenset({"time", "known_at", "end", "end_known_at"})
 
@@ -149,7 +154,7 @@ def plan(source: Source, business: Business, table: Table, identity: str) -> Pla
     if problems:
         raise DataError(problems)
     columns = _columns(business, source.name, table)
-    flags, unreadable = _flags(business, source.name, table, casts)
+    flags, unreadable = _flags(business, source, table, casts)
     typed = [f"{cast.value} AS {quote(name)}" for name, cast in casts.items()]
     typed += [f"{sql} AS {flag}" for flag, sql in flags.items()]
     outer = [f"{sql} AS {quote(name)}" for name, sql in columns.items()] + list(flags)
@@ -176,18 +181,20 @@ def _missing(source: Source, key: str, table: Table) -> list[Problem]:
 
 def _targets(table: Table) -> dict[str, str]:
     """Return the source column of every role and attribute."""
-    categories = table.categories if isinstance(table, Event) else ()
-    return {**table.columns, **{ATTRIBUTE + name: name for name in (*table.features, *categories)}}
+    listed = table.features | (table.categories if isinstance(table, Event) else {})
+    return {**table.columns, **{ATTRIBUTE + name: column for name, column in listed.items()}}
 
 
-def _key(business: Business, table_name: str, name: str) -> str:
+def _key(business: Business, table_name: str, table: Table, name: str) -> str:
     """Return the config key that maps a column of the history."""
-    part = "features" if name.startswith(ATTRIBUTE) else f"columns.{name}"
+    part = f"columns.{name}"
+    if name.startswith(ATTRIBUTE):
+        part = "features" if name.removeprefix(ATTRIBUTE) in table.features else "categories"
     return f"{section(business, table_name)}.{part}"
 
 
 def _cast(source: Source, business: Business, table: Table, identity: str, name: str) -> Cast:
-    column, key, form = _targets(table)[name], _key(business, source.name, name), table.csv
+    column, key, form = _targets(table)[name], _key(business, source.name, table, name), table.csv
     if name == "customer_id":
         return identity_cast(source, column, key, identity)
     if name in _TIMES:
@@ -195,8 +202,11 @@ def _cast(source: Source, business: Business, table: Table, identity: str, name:
         return time_cast(source, column, key, form, zones)
     if name == "amount":
         return number_cast(source, column, key, form)
-    is_label = name == "cause" or (isinstance(table, Event) and column in table.categories)
-    return attribute_cast(source, column, key, form, is_label)
+    attribute = name.removeprefix(ATTRIBUTE)
+    if source.is_text and attribute in form.numbers:
+        return number_attribute(number_cast(source, column, key, form))
+    is_label = name == "cause" or (isinstance(table, Event) and attribute in table.categories)
+    return attribute_cast(source, column, key, is_label)
 
 
 def _columns(business: Business, name: str, table: Table) -> dict[str, str]:
@@ -240,22 +250,24 @@ def _cause(business: Business, table: Event) -> str:
 
 
 def _flags(
-    business: Business, name: str, table: Table, casts: Mapping[str, Cast]
+    business: Business, source: Source, table: Table, casts: Mapping[str, Cast]
 ) -> tuple[dict[str, str], list[Unreadable]]:
     """Return the conditions that look at the source's own values, as flags beside the typed columns."""
-    keys = [casts[role].raw for role in ("customer_id", "time", "known_at") if role in casts]
-    flags = {"lacks_key": f"({' OR '.join(f'{raw} IS NULL' for raw in keys)})"}
+    lacking = [f"{casts[role].raw} IS NULL" for role in ("customer_id", "time", "known_at") if role in casts]
+    if source.types[table.columns["customer_id"]] == "VARCHAR":
+        lacking.append(f"trim({casts['customer_id'].raw}) = ''")
+    flags = {"lacks_key": f"({' OR '.join(lacking)})"}
     unreadable = []
     if "amount" in casts:
         raw, value = casts["amount"].raw, casts["amount"].value
-        flags["lacks_amount"] = f"({raw} IS NULL OR NOT isfinite({value}))"
+        flags["lacks_amount"] = f"({raw} IS NULL OR NOT isfinite({value}) OR abs({value}) >= {MOST_AMOUNT})"
     failures = [(role, cast.failed, cast.expected, cast.raw, "") for role, cast in casts.items()]
-    failures += _meaningless(business, name, casts)
+    failures += _meaningless(business, source.name, casts)
     for number, (role, failed, expected, raw, hint) in enumerate(failures):
         if failed:
             flag, shown = f"failed_{number}", f"shown_{number}"
             flags |= {flag: f"({failed})", shown: f"CAST({raw} AS VARCHAR)"}
-            what = f"column '{_targets(table)[role]}' ({_key(business, name, role)})"
+            what = f"column '{_targets(table)[role]}' ({_key(business, source.name, table, role)})"
             unreadable.append(Unreadable(what, expected, flag, shown, hint))
     return flags, unreadable
 

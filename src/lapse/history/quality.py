@@ -3,23 +3,22 @@
 In: a :class:`~lapse.history.normalise.Plan` and the ``quality`` section. Out: a :class:`Tally`: problems
 (what is refused), findings (what was dropped or kept), and the condition under which a row stays. A row that
 several rules drop is counted by the first of them only, so that what was read is what is stored plus what was
-dropped.
-
-A value of exactly midnight is taken for a date: known on the day on which it happened is not known before.
+dropped. What the rules are is said in :mod:`lapse.history.rules`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 import duckdb
 
 from lapse.config import Business, Table
 from lapse.errors import Problem
-from lapse.history.normalise import ATTRIBUTE, Plan, section
-from lapse.history.sources import Source, literal, quote
+from lapse.history.normalise import Plan
+from lapse.history.rules import Rule, hint_for, rules_of
+from lapse.history.sources import Source
 
 _EXAMPLES = 5
 """How many different wrong values a message lists."""
@@ -60,26 +59,13 @@ class Tally:
     dropped : int
         Rows that the rules drop.
     kept : str
-        SQL condition of the rows that stay.
+        SQL condition of the rows that stay, neither dropped nor refused.
     """
 
     problems: tuple[Problem, ...]
     findings: tuple[Finding, ...]
     dropped: int
     kept: str
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """One condition over the plan's query, and what follows where it holds."""
-
-    check: str
-    condition: str
-    policy: str
-    what: str
-    expected: str
-    shown: str = ""
-    hint: str = ""
 
 
 def tally(
@@ -101,15 +87,9 @@ def tally(
     -------
     Tally
     """
-    rules = [_filled(rule) for rule in _rules(plan, business, table, today)]
-    dropping = [rule.condition for rule in rules if rule.policy == "drop"]
-    earlier: list[str] = []
-    asked = []
-    for rule in rules:
-        others = {"refuse": [], "drop": earlier, "keep": dropping}[rule.policy]
-        asked.append(" AND ".join([rule.condition, *(f"NOT {other}" for other in others)]))
-        earlier = earlier + [rule.condition] * (rule.policy == "drop")
-    counts = _counts(connection, plan, asked)
+    rules, asked, counts = _counted(
+        connection, plan, [_filled(rule) for rule in rules_of(plan, business, table, today)]
+    )
     found = [(rule, where, rows) for rule, where, rows in zip(rules, asked, counts, strict=True) if rows]
     problems, findings = [], []
     for rule, where, rows in found:
@@ -123,12 +103,50 @@ def tally(
             done = {"drop": "dropped", "keep": "kept"}[rule.policy]
             findings.append(Finding(plan.source.name, rule.check, rows, example, done))
     dropped = sum(finding.rows for finding in findings if finding.done == "dropped")
-    kept = " AND ".join(f"NOT {condition}" for condition in dropping) or "true"
+    leaving = [rule.condition for rule, _, _ in found if rule.policy != "keep"]
+    kept = " AND ".join(f"NOT {condition}" for condition in leaving) or "true"
     return Tally(tuple(problems), tuple(findings), dropped, kept)
 
 
+def _counted(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, rules: list[Rule]
+) -> tuple[list[Rule], list[str], list[int]]:
+    """Return the rules that hold for the table, the full condition of each, and how many rows meet it.
+
+    Most tables are counted once: only where a rule found rows that its ``unless`` then defends does it leave,
+    and the others are asked again without it.
+    """
+    asked = list(_asked(rules))
+    counts = _counts(connection, plan, [*asked, *(rule.unless or "false" for rule in rules)])
+    rows, defended = counts[: len(rules)], counts[len(rules) :]
+    standing = [rule for rule, n, others in zip(rules, rows, defended, strict=True) if not (n and others)]
+    if len(standing) < len(rules):
+        return _counted(connection, plan, standing)
+    return rules, asked, rows
+
+
+def _asked(rules: Sequence[Rule]) -> Iterator[str]:
+    """Yield the condition of each rule without the rows that another one speaks for."""
+    dropping = [rule.condition for rule in rules if rule.policy == "drop"]
+    for number, rule in enumerate(rules):
+        earlier = rules[:number]
+        others = {
+            "refuse": [],
+            "drop": [one.condition for one in earlier if one.policy == "drop"],
+            "keep": dropping,
+        }[rule.policy]
+        others += [
+            one.condition
+            for one in earlier
+            if one.check == "placeholder_dates" != rule.check
+            and one.policy != "keep"
+            and set(one.roles) & set(rule.roles)
+        ]
+        yield " AND ".join([rule.condition, *(f"NOT {other}" for other in others)])
+
+
 def balance(where: str, read: int, stored: int, dropped: int) -> Problem | None:
-    """Return a problem unless every row that was read is stored or was dropped and counted.
+    """Return a problem unless every row that was read is stored or was dropped and counted, and some stay.
 
     Examples
     --------
@@ -137,6 +155,8 @@ def balance(where: str, read: int, stored: int, dropped: int) -> Problem | None:
     event 'visit': rows: expected 10 read = stored + dropped, got 8 stored + 1 dropped
         hint: did the source change while it was read? read it again
     """
+    if stored == 0 and read == dropped:
+        return Problem(where, "rows", "at least one row that stays", f"none: all {read:,} were dropped")
     if read == stored + dropped:
         return None
     got = f"{stored} stored + {dropped} dropped"
@@ -153,7 +173,7 @@ def duplicates(source: Source, policy: str, rows: int, example: str) -> tuple[Pr
         return None, Finding(source.name, "duplicates", rows, example, done)
     got, expected = "rows that are exact copies of another", "each row once"
     return Problem(
-        source.where, "all mapped columns", expected, got, _hint("duplicates"), rows, example
+        source.where, "all mapped columns", expected, got, hint_for("duplicates"), rows, example
     ), None
 
 
@@ -165,79 +185,9 @@ def row_named(plan: Plan) -> str:
     return f"{named} || ', time ' || coalesce(CAST(time AS VARCHAR), 'null')"
 
 
-def _filled(rule: _Rule) -> _Rule:
+def _filled(rule: Rule) -> Rule:
     """Return the rule with a condition that is false, not null, where it has nothing to look at."""
     return replace(rule, condition=f"coalesce({rule.condition}, false)")
-
-
-def _rules(plan: Plan, business: Business, table: Table, today: date) -> Iterator[_Rule]:
-    """Yield the rules of one table: values that mean nothing first, then the rules of the config."""
-    for value in plan.unreadable:
-        yield _Rule("", value.flag, "refuse", value.what, value.expected, value.shown, value.hint)
-    yield from _missing_values(plan, business, table)
-    yield from _impossible_times(plan, business)
-    if "known_at" in plan.columns:
-        yield _future(business, today)
-    policy = business.quality.unknown_categories
-    hint = (
-        f"add it under {section(business, plan.source.name)}.allowed, or set quality.unknown_categories: drop"
-    )
-    for column, values in table.allowed.items():
-        text = f"CAST({quote(ATTRIBUTE + column)} AS VARCHAR)"
-        unknown = f"{text} NOT IN ({', '.join(map(literal, values))})" if values else f"{text} IS NOT NULL"
-        what, expected = f"column '{column}'", f"one of {', '.join(values)}"
-        yield _Rule("unknown_categories", unknown, policy, what, expected, text, hint)
-
-
-def _missing_values(plan: Plan, business: Business, table: Table) -> Iterator[_Rule]:
-    keys = " or ".join(role for role in ("customer_id", "time", "known_at") if role in table.columns)
-    rule, expected = business.quality.null_keys, "a value in every row"
-    yield _Rule("null_keys", "lacks_key", rule, keys, expected, hint=_hint("null_keys"))
-    if plan.has_amount:
-        rule, expected = business.quality.null_amounts, "a finite number in every row"
-        yield _Rule("null_amounts", "lacks_amount", rule, "amount", expected, hint=_hint("null_amounts"))
-    if plan.has_amount and plan.source.name == business.churn.event and "end" not in table.columns:
-        yield _negative_orders(business)
-
-
-def _negative_orders(business: Business) -> _Rule:
-    """Return the rule against returns among orders: each would keep its customer as an order does."""
-    return _Rule(
-        "negative_orders",
-        "amount < 0",
-        business.quality.negative_orders,
-        "amount",
-        "0 or more, since every row counts as an order",
-        "CAST(amount AS VARCHAR)",
-        "map returns as an event of their own, such as 'refund', and list it under value.revenue, "
-        "or set quality.negative_orders: drop",
-    )
-
-
-def _impossible_times(plan: Plan, business: Business) -> Iterator[_Rule]:
-    for check, role, policy in (
-        ("known_before_time", "known_at", business.quality.known_before_time),
-        ("end_before_time", "end", business.quality.end_before_time),
-    ):
-        if "time" in plan.columns and role in plan.columns:
-            value = quote(role)
-            early = f"({value} < time AND {value} <> date_trunc('day', time))"
-            expected = f"{role} at or after time"
-            yield _Rule(check, early, policy, role, expected, f"CAST({value} AS VARCHAR)", _hint(check))
-
-
-def _future(business: Business, today: date) -> _Rule:
-    until = business.observed_until or today
-    said = f"observed_until ({until})" if business.observed_until else f"today ({until})"
-    late = f"known_at >= TIMESTAMP '{until + timedelta(days=1)}'"
-    expected, shown = f"nothing known after {said}", "CAST(known_at AS VARCHAR)"
-    rule = business.quality.future_dates
-    return _Rule("future_dates", late, rule, "known_at", expected, shown, _hint("future_dates"))
-
-
-def _hint(check: str) -> str:
-    others = "drop or keep" if check in ("known_before_time", "duplicates") else "drop"
-    return f"mend the table, or set quality.{check}: {others}"
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan, conditions: Sequence[str]) -> list[int]:

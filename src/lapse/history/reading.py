@@ -20,13 +20,14 @@ from types import TracebackType
 import duckdb
 
 from lapse.config import Business, Table
+from lapse.config.sections import mapped_columns
 from lapse.errors import DataError, Problem
 from lapse.history.buckets import read_bucket
 from lapse.history.ending import data_end, end_problems, read_news
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.place import Place
 from lapse.history.quality import Finding, Tally, balance, duplicates, tally
-from lapse.history.sources import Source, mapped_columns, open_source, saying_where
+from lapse.history.sources import Source, open_source, saying_where
 from lapse.history.store import Stored, connect, store
 from lapse.schema import Bucket
 
@@ -201,7 +202,7 @@ class _Reading:
         n_buckets = max(1, -(-rows // rows_per_bucket))
         stored = {name: self._store(plans[name], tallies[name], n_buckets) for name in tallies}
         churn, news = self.business.churn.event, None
-        if churn in stored and stored[churn].rows:
+        if churn in stored and stored[churn].rows and not tallies[churn].problems:
             has_end = self.business.events[churn].has_end
             news = read_news(self.connection, self.place.folder / churn, has_end=has_end, today=self.today)
             self.problems += end_problems(self.business, news, self.today)
@@ -271,11 +272,9 @@ class _Reading:
         self.findings += [finding] if finding is not None else []
         self.problems += [problem] if problem is not None else []
         dropped = found.dropped + (0 if policy == "keep" else held.copies)
-        if (unbalanced := balance(source.where, source.rows, held.rows, dropped)) is not None:
+        unbalanced = balance(source.where, source.rows, held.rows, dropped)
+        if unbalanced is not None and not found.problems:  # what is refused is neither stored nor dropped
             self.problems.append(unbalanced)
-        if held.rows == 0:
-            got = f"none: all {source.rows:,} were dropped"
-            self.problems.append(Problem(source.where, "rows", "at least one row that stays", got))
         if held.repeated:
             self.problems.append(_repeated(source, held))
         return held

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from lapse.config import Business, Table, describe_url
-from lapse.config.sections import CsvFormat
-from lapse.errors import DataError, Problem
+from lapse.config.sections import CsvFormat, mapped_columns
+from lapse.errors import DataError, Problem, shown_path
 from lapse.history.databases import Fetched, fetch
 
 
@@ -110,12 +111,6 @@ def saying_where(where: str) -> Iterator[None]:
         raise DataError(Problem(where, "content", "rows that can be read", told)) from error
 
 
-def mapped_columns(table: Table) -> tuple[str, ...]:
-    """Return the source columns that the config names, each once, in the order of the config."""
-    categories = getattr(table, "categories", ())
-    return tuple(dict.fromkeys([*table.columns.values(), *table.features, *categories]))
-
-
 def quote(name: str) -> str:
     """Return an SQL identifier.
 
@@ -172,7 +167,7 @@ def _find(path: Path, where: str) -> list[Path]:
     else:
         found = [path] if path.exists() else _matching(path)
     if not found:
-        raise DataError(Problem(where, "path", "a file that exists", f"none at {path}"))
+        raise DataError(Problem(where, "path", "a file that exists", f"none at {shown_path(path)}"))
     if empty := [file for file in found if file.stat().st_size == 0]:
         raise DataError(
             Problem(where, "file", "at least one row", f"an empty file of 0 bytes: {empty[0].name}")
@@ -188,11 +183,39 @@ def _matching(pattern: Path) -> list[Path]:
 def _from_parquet(
     connection: duckdb.DuckDBPyConnection, name: str, where: str, table: Table, files: list[Path]
 ) -> Source:
-    del table
     listed = file_list(files)
     relation = f"read_parquet({listed}, hive_partitioning = false)"
+    held = columns_of(connection, relation)
+    given = pq.read_schema(files[0]).names
+    if given != list(held):  # the engine renames a column that differs from another by nothing but case
+        _check_once(given, where, f"columns of {files[0].name}")
+        relation += f" AS held({', '.join(map(quote, _apart(given, mapped_columns(table))))})"
     rows = count(connection, f"SELECT sum(num_rows) FROM parquet_file_metadata({listed})")
-    return Source(name, where, relation, columns_of(connection, relation), rows, False, False)
+    return Source(name, where, relation, dict(zip(given, held.values(), strict=True)), rows, False, False)
+
+
+def _check_once(columns: Sequence[str], where: str, what: str) -> None:
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        raise DataError(Problem(where, what, "each column once", ", ".join(twice)))
+
+
+def _apart(columns: Sequence[str], mapped: Sequence[str]) -> list[str]:
+    """Return names that differ by more than case, as the engine needs them; mapped columns keep theirs.
+
+    Examples
+    --------
+    >>> _apart(["Amount", "amount", "at"], mapped=["amount"])
+    ['Amount_', 'amount', 'at']
+    """
+    taken = {column.lower() for column in mapped}
+    names = []
+    for column in columns:
+        name = column
+        while column not in mapped and name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        names.append(name)
+    return names
 
 
 def _from_csv(
@@ -204,7 +227,8 @@ def _from_csv(
             raise DataError(
                 Problem(where, f"header of {file.name}", f"that of {files[0].name}", ", ".join(other))
             )
-    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
+    names = _apart(header, mapped_columns(table))
+    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
     relation = (
         f"read_csv({file_list(files)}, columns = {{{columns}}}, auto_detect = false, header = true,"
         f" delim = {literal(table.csv.delimiter)}, quote = '\"', escape = '\"', comment = '',"
@@ -235,8 +259,7 @@ def _header(file: Path, form: CsvFormat, where: str) -> list[str]:
         raise DataError(
             Problem(where, "csv.encoding", f"text in {form.encoding}", f"{file.name}: {error}")
         ) from error
-    if twice := sorted({column for column in header if header.count(column) > 1}):
-        raise DataError(Problem(where, f"header of {file.name}", "each column once", ", ".join(twice)))
+    _check_once(header, where, f"header of {file.name}")
     return header
 
 
