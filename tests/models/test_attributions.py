@@ -62,7 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
 def test_they_are_lightgbms_own(name: str, widest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """To 1e-9, also where hardly a leaf has a table, on rows of other gaps and categories than at fit."""
     monkeypatch.setattr(tree_tables, "WIDEST", widest)
-    monkeypatch.setattr(tree_tables, "WIDEST_LEAF", min(widest, 8))
+    monkeypatch.setattr(tree_tables, "WIDEST_LEAF", widest)
     matrix, risk = some_rows(2_000, 0)
     settings_of = dict(CASES[name])
     targets = {"multiclass": np.digitize(risk, [-0.5, 0.8]), "poisson": np.exp(risk / 3), "regression": risk}
