@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lapse.config import Business, load
-from lapse.demo import NAMES, example, groceries_tables, write_demo
+from lapse.demo import NAMES, example, groceries_tables, stages, write_demo
 from lapse.errors import ConfigError
 from lapse.history import read
 
@@ -70,6 +70,13 @@ def test_a_simulated_demo_comes_with_its_truth(name: str, tmp_path: Path) -> Non
     assert oracle["probability"].between(0, 1).all()
     assert len(oracle) == len(future)
     assert "truth" not in config.read_text(encoding="utf-8")
+
+
+def test_every_part_is_reported(tmp_path: Path) -> None:
+    said: list[str] = []
+    write_demo("shop", tmp_path / "here", n_customers=20, advance=said.append)
+    assert len(said) == stages("shop") == 5
+    assert said[0] == "simulating"
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

@@ -1,23 +1,32 @@
 """The command line: each verb with one positional argument, the config.
 
-Standard output holds results (tables for people, paths, or with ``--json`` one JSON document); progress and
-errors go to standard error. Exit codes: 0 done, 2 config, 3 data, 4 a gate refused, 1 anything else. Nothing
-heavy is imported before a verb needs it.
+Standard output holds results (tables for people, paths, or with ``--json`` one JSON document, of errors too);
+progress and errors go to standard error. Exit codes: 0 done, 2 config or command line, 3 data, 4 a gate
+refused, 130 interrupted, 1 anything else. Nothing heavy is imported before a verb needs it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from lapse import __version__
-from lapse.errors import LapseError
+from lapse.errors import ConfigError, LapseError, Problem
+
+if TYPE_CHECKING:
+    from lapse.config import Business
+    from lapse.jobs.model import Model
 
 app = typer.Typer(
     help="Which customers will leave, how long each will stay, why, and what each is worth.",
@@ -33,7 +42,15 @@ MaybeAsOf = Annotated[
     str | None, typer.Option("--as-of", help="the date; default the end of the data", show_default=False)
 ]
 Which = Annotated[str, typer.Option("--model", help="a registered model's alias or version")]
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document for machines")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document for machines, of errors too")]
+Customer = Annotated[
+    str | None,
+    typer.Argument(help="its id, which may begin with one minus; default: the most money at risk"),
+]
+
+_INTERRUPTED = 130
+_MISUSED: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a command line that it cannot read."""
 
 
 class DemoName(StrEnum):
@@ -50,11 +67,103 @@ def main() -> None:
     A polite kill ends the program as an error does, so that temporary folders are removed.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    arguments = ids_last(sys.argv[1:])
     try:
-        app()
+        sys.exit(app(arguments, standalone_mode=False))
     except LapseError as error:
-        sys.stderr.write(f"{type(error).__name__}:\n" + "\n".join(f"  {p}" for p in error.problems) + "\n")
-        sys.exit(error.exit_code)
+        _fail(error, "--json" in arguments)
+    except _MISUSED as error:
+        error.show()  # type: ignore[attr-defined]  # typer keeps the type to itself
+        got = error.format_message()  # type: ignore[attr-defined]
+        told = Problem("command line", "arguments", "what 'lapse --help' says", got)
+        if "--json" in arguments:
+            typer.echo(_as_json({"error": "UsageError", "exit_code": 2, "problems": [asdict(told)]}))
+        sys.exit(2)
+    except OSError as error:
+        where, what = str(error.filename or "system"), type(error).__name__
+        got = str(error.strerror or error)
+        _fail(
+            LapseError(Problem(where, what, "a system that does what is asked", got)), "--json" in arguments
+        )
+
+
+def ids_last(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of ``explain``, an id that begins with one minus behind the options.
+
+    Examples
+    --------
+    >>> ids_last(["explain", "shop.yaml", "-17", "--json"])
+    ['explain', 'shop.yaml', '--json', '--', '-17']
+    >>> ids_last(["score", "shop.yaml", "-17"])
+    ['score', 'shop.yaml', '-17']
+    """
+    given = list(arguments)
+    ids = [one for one in given if re.fullmatch(r"-[^-].*", one)]
+    if given[:1] != ["explain"] or "--" in given or not ids:
+        return given
+    return [*(one for one in given if one not in ids), "--", *ids]
+
+
+def _fail(error: LapseError, as_json: bool, found: dict[str, Any] | None = None) -> NoReturn:
+    """Say what is wrong, to machines together with what was found all the same, and end."""
+    kind = type(error).__name__
+    sys.stderr.write(f"{kind}:\n" + "\n".join(f"  {problem}" for problem in error.problems) + "\n")
+    if as_json:
+        problems = [asdict(problem) for problem in error.problems]
+        typer.echo(
+            _as_json({**(found or {}), "error": kind, "exit_code": error.exit_code, "problems": problems})
+        )
+    sys.exit(error.exit_code)
+
+
+def _as_json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, default=str)
+
+
+@contextmanager
+def _stoppable(left: str, as_json: bool) -> Iterator[None]:
+    """Where the user interrupts, say what is left behind, and end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\ninterrupted: {left}\n")
+        if as_json:
+            document = {"error": "Interrupted", "exit_code": _INTERRUPTED, "problems": [], "left": left}
+            typer.echo(_as_json(document))
+        sys.exit(_INTERRUPTED)
+
+
+def _all_of(*asked: Callable[[], Any]) -> list[Any]:
+    """Return every answer; where some are refused, all of what is wrong at once, the command line's first."""
+    answers, errors = [], []
+    for one in asked:
+        try:
+            answers.append(one())
+        except LapseError as error:
+            errors.append(error)
+    if errors:
+        first = min(errors, key=lambda error: error.exit_code)
+        raise type(first)(p for error in errors if type(error) is type(first) for p in error.problems)
+    return answers
+
+
+def _day(as_of: str | None) -> date | None:
+    try:
+        return None if as_of is None else date.fromisoformat(as_of)
+    except ValueError as error:
+        expected, hint = "a date such as 2025-06-30", "the year, the month, the day; and one that there is"
+        raise ConfigError(Problem("command line", "--as-of", expected, f"'{as_of}'", hint)) from error
+
+
+def _asked(config: Path, which: str, writes: bool) -> tuple[Business, Model]:
+    """Return the business and its model, if it can be scored."""
+    from lapse.config import load
+    from lapse.jobs.reach import require_scores
+    from lapse.jobs.tracking import fetch
+
+    business = load(config)
+    places = [lambda: require_scores(business)] if writes else []
+    return business, _all_of(lambda: fetch(business, which), *places)[0]
 
 
 def _version(asked: bool) -> None:
@@ -72,7 +181,11 @@ def _root(
 
 
 def _out(as_json: bool, document: dict[str, Any], text: str) -> None:
-    typer.echo(json.dumps(document, indent=1, default=str) if as_json else text)
+    typer.echo(_as_json(document) if as_json else text)
+
+
+def _warn(warnings: Sequence[object]) -> None:
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
 
 
 @app.command()
@@ -82,84 +195,100 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Write a business to try lapse on: its tables and its config."""
-    from lapse.demo import write_demo
+    with _stoppable(f"{folder} is not complete; the same command completes it", as_json):
+        from lapse.demo import stages, write_demo
+        from lapse.jobs.progress import reporting
 
-    config = write_demo(name.value, folder)
+        with reporting(f"demo {name.value}", stages(name.value)) as advance:
+            config = write_demo(name.value, folder, advance=advance)
     _out(as_json, {"config": config}, str(config))
 
 
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Read everything, count what is wrong, show gaps, cohorts and base rates, and look for leaks."""
-    from lapse.config import load
-    from lapse.history import read
-    from lapse.jobs.check import STAGES, check_business
-    from lapse.jobs.progress import reporting
+    with _stoppable("nothing written", as_json):
+        from lapse.config import load
+        from lapse.history import read
+        from lapse.jobs.check import STAGES, check_business
+        from lapse.jobs.progress import reporting
+        from lapse.jobs.reach import require_scores
+        from lapse.jobs.tracking import require_keeping
 
-    business = load(config)
-    with reporting(f"check {business.business}", STAGES) as advance:
-        advance("reading tables")
-        with read(business) as history:
-            report = check_business(history, advance)
+        business = load(config)
+        _all_of(lambda: require_scores(business), lambda: require_keeping(business))
+        with reporting(f"check {business.business}", STAGES) as advance:
+            advance("reading tables")
+            with read(business) as history:
+                report = check_business(history, advance)
+    try:
+        report.refuse()
+    except LapseError as error:
+        if not as_json:
+            typer.echo(str(report))
+        _fail(error, as_json, report.document())
     _out(as_json, report.document(), str(report))
-    report.refuse()
 
 
 @app.command()
 def train(config: Config, as_json: AsJson = False) -> None:
     """Fit and evaluate the models out of time, log them to MLflow and register them."""
-    from lapse.config import load
-    from lapse.history import read
-    from lapse.jobs.progress import reporting
-    from lapse.jobs.run import STAGES, train_and_register
+    with _stoppable("no model registered", as_json):
+        from lapse.config import load
+        from lapse.history import read
+        from lapse.jobs.progress import reporting
+        from lapse.jobs.run import STAGES, train_and_register
+        from lapse.jobs.tracking import require_keeping
 
-    business = load(config)
-    with reporting(f"train {business.business}", STAGES) as advance:
-        advance("reading tables")
-        with read(business) as history:
-            model, registered = train_and_register(history, advance)
-    document = {"evaluation": model.evaluation.to_json(), "registered": vars(registered)}
+        business = load(config)
+        require_keeping(business)
+        with reporting(f"train {business.business}", STAGES) as advance:
+            advance("reading tables")
+            with read(business) as history:
+                model, registered = train_and_register(history, advance)
+    warnings = list(model.evaluation.warnings)
+    _warn(warnings)
+    document = {
+        "evaluation": model.evaluation.to_json(),
+        "registered": vars(registered),
+        "warnings": warnings,
+    }
     _out(as_json, document, f"{model.evaluation}\n\n{registered}")
 
 
 @app.command()
 def score(config: Config, as_of: AsOf, model: Which = "champion", as_json: AsJson = False) -> None:
     """Write the score table of one date, atomically; every known customer is accounted for."""
-    from lapse.config import load
-    from lapse.history import read
-    from lapse.jobs.partition import summary
-    from lapse.jobs.progress import reporting
-    from lapse.jobs.score import score as write_scores
-    from lapse.jobs.tracking import fetch
+    with _stoppable("no scores written", as_json):
+        from lapse.history import read
+        from lapse.jobs.partition import summary
+        from lapse.jobs.progress import reporting
+        from lapse.jobs.score import score as write_scores
 
-    business = load(config)
-    chosen = fetch(business, model)
-    with read(business) as history, reporting(f"score {as_of}", history.n_buckets) as advance:
-        file = write_scores(history, chosen, as_of, advance=advance)
-    document, text = summary(file)
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in document["warnings"])
-    _out(as_json, document, text)
+        day, (business, chosen) = _all_of(lambda: _day(as_of), lambda: _asked(config, model, writes=True))
+        with read(business) as history, reporting(f"score {as_of}", history.n_buckets) as advance:
+            file = write_scores(history, chosen, day, advance=advance)
+    with _stoppable(f"the scores are written: {file}", as_json):
+        document, text = summary(file)
+        _warn(document["warnings"])
+        _out(as_json, document, text)
 
 
 @app.command()
 def explain(
     config: Config,
-    customer: Annotated[
-        str | None, typer.Argument(help="default: the most money at risk", show_default=False)
-    ] = None,
+    customer: Customer = None,
     as_of: MaybeAsOf = None,
     model: Which = "champion",
     as_json: AsJson = False,
 ) -> None:
     """Say why one customer may leave: the reasons, their size, and what they rest on."""
-    from lapse.config import load
-    from lapse.history import read
-    from lapse.jobs.customer import explain_customer
-    from lapse.jobs.tracking import fetch
+    with _stoppable("nothing written", as_json):
+        from lapse.history import read
+        from lapse.jobs.customer import explain_customer
 
-    business = load(config)
-    chosen = fetch(business, model)
-    with read(business) as history:
-        record = explain_customer(history, chosen, customer, as_of)
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in record.notes.warnings)
+        day, (business, chosen) = _all_of(lambda: _day(as_of), lambda: _asked(config, model, writes=False))
+        with read(business) as history:
+            record = explain_customer(history, chosen, customer, day)
+    _warn(record.notes.warnings)
     _out(as_json, record.document(), str(record))

@@ -17,6 +17,7 @@ import pandas as pd
 from lapse.cohort.calendar import build_calendar
 from lapse.config import Business, load
 from lapse.errors import ConfigError, Problem
+from lapse.jobs.progress import Advance, silent
 from lapse.schema import to_date
 from lapse.synth import Synthetic, make_gym, make_shop
 
@@ -27,7 +28,14 @@ _SYNTHETIC: Mapping[str, Callable[..., Synthetic]] = {"gym": make_gym, "shop": m
 _GROCERIES_UNTIL = date(2017, 12, 31)
 
 
-def write_demo(name: str, folder: Path | str, *, n_customers: int = 6_000, seed: int = 0) -> Path:
+def stages(name: str) -> int:
+    """Return how many parts :func:`write_demo` reports; the truth about a simulated demo has three."""
+    return 5 if name in _SYNTHETIC else 2
+
+
+def write_demo(
+    name: str, folder: Path | str, *, n_customers: int = 6_000, seed: int = 0, advance: Advance = silent
+) -> Path:
     """Write a demo's tables and its YAML into a folder.
 
     Parameters
@@ -39,6 +47,8 @@ def write_demo(name: str, folder: Path | str, *, n_customers: int = 6_000, seed:
         else.
     n_customers, seed : int
         Of a simulated demo; groceries has its own households.
+    advance : callable, optional
+        Told what begins, as often as :func:`stages` says.
 
     Returns
     -------
@@ -61,8 +71,10 @@ def write_demo(name: str, folder: Path | str, *, n_customers: int = 6_000, seed:
         raise ConfigError(Problem("demo", "name", f"one of {', '.join(NAMES)}", f"'{name}'"))
     folder = Path(folder)
     _claim(folder, name)
+    advance("simulating" if name in _SYNTHETIC else "unpacking")
     synthetic = _SYNTHETIC[name](n_customers, seed) if name in _SYNTHETIC else None
     tables = groceries_tables() if synthetic is None else synthetic.tables
+    advance("writing tables")
     data = folder / "data"
     data.mkdir(exist_ok=True)
     for table, frame in tables.items():
@@ -70,7 +82,7 @@ def write_demo(name: str, folder: Path | str, *, n_customers: int = 6_000, seed:
     config = folder / f"{name}.yaml"
     config.write_text(example(name), encoding="utf-8")
     if synthetic is not None:
-        _write_truth(synthetic, load(config), data / "truth")
+        _write_truth(synthetic, load(config), data / "truth", advance)
     return config
 
 
@@ -111,15 +123,17 @@ def _claim(folder: Path, name: str) -> None:
     mark.write_text(f"{name}\n", encoding="utf-8")
 
 
-def _write_truth(synthetic: Synthetic, business: Business, folder: Path) -> None:
+def _write_truth(synthetic: Synthetic, business: Business, folder: Path, advance: Advance) -> None:
     """Write what the oracle says and what really happens, at every as-of date and at the end."""
     folder.mkdir(exist_ok=True)
     truth = synthetic.truth
     days = (*build_calendar(business, truth.observed_until).labelled, truth.observed_until)
     dates = [to_date(day) for day in days]
-    oracle = truth.probability(dates, business.snapshots.horizon).merge(
-        truth.causes(dates), on=["customer_id", "as_of"], validate="one_to_one"
-    )
+    advance("truth: chances of lapsing")
+    chances = truth.probability(dates, business.snapshots.horizon)
+    advance("truth: causes")
+    oracle = chances.merge(truth.causes(dates), on=["customer_id", "as_of"], validate="one_to_one")
+    advance("truth: outcomes")
     value = business.value
     future = [
         truth.future(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,22 @@ def test_dates_and_steps_are_drawn_from_their_tables(tmp_path: Path) -> None:
     lifetime = tables.evaluate_lifetime(observed, said, customer, step_days=14, n_replicates=20)
     by_step = pictures.draw_calibration_by_horizon(lifetime, "lapse")
     assert by_step.axes[0].lines[0].get_xdata().tolist() == [0, 14, 28]
+    counts = {text.xy[0]: text.get_text() for text in by_step.axes[0].texts}
+    assert counts == {-0.01: "rows", 14: "600", 28: "300"}
     by_step.savefig(tmp_path / "steps.png")
+
+
+@pytest.mark.parametrize("n_steps", [1, 10, 26])
+def test_the_rows_of_steps_do_not_hide_each_other(n_steps: int) -> None:
+    rng = np.random.default_rng(0)
+    observed = np.sort(rng.random((12_000, n_steps)) < 0.3, axis=1).astype(float)
+    said = {"lapse": np.linspace(0.9, 0.5, n_steps)[None, :].repeat(12_000, axis=0)}
+    lifetime = tables.evaluate_lifetime(observed, said, np.arange(12_000), step_days=30, n_replicates=2)
+    figure = pictures.draw_calibration_by_horizon(lifetime, "lapse")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in (*figure.axes[0].texts, figure.axes[0].title)]
+    assert len(boxes) >= 2 + min(n_steps, 9)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 def test_no_global_figure_is_made() -> None:

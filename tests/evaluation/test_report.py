@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,13 @@ def test_it_says_what_was_asked_of_whom(evaluation: Evaluation) -> None:
     assert "lapsed within 28 days" in text
     assert "intervals: 95%, 50 resamples" in text
     assert "no BG/NBD: the churn event covers a span" in text
+
+
+@pytest.mark.parametrize(("lapses", "said"), [(29, True), (30, False), (570, False), (571, True)])
+def test_few_lapses_on_the_test_dates_are_a_warning(evaluation: Evaluation, lapses: int, said: bool) -> None:
+    few = replace(evaluation, protocol=replace(evaluation.protocol, base_rate=lapses / 600))
+    assert len(few.warnings) == said
+    assert (f"warning: the test dates show {lapses} lapses in 600 rows" in str(few)) == said
 
 
 def test_columns_are_aligned_and_hold_the_values(evaluation: Evaluation) -> None:

@@ -91,9 +91,9 @@ CONTRACT = {
         ("basket__silence__28d", "30 % chance of 28 more days without a basket, going by its own gaps"),
         (
             "basket__silence_chance__28d",
-            "60 % chance of no basket in the horizon at the recent pace",
+            "60 % chance of no basket in the horizon at the pace of about the last 28 days",
         ),
-        ("basket__rate__30d", "at the recent pace a basket every 8 days"),
+        ("basket__rate__30d", "at the pace of about the last 30 days a basket every 8 days"),
         ("basket__count__7d", "no basket in 7 days, 3 in the 23 days before"),
         ("basket__count__30d", "3 baskets in 30 days, 9 in the 60 days before"),
         ("basket__count__90d", "12 baskets in 90 days"),
@@ -175,7 +175,11 @@ def test_contracts_in_words(name: str, told: str) -> None:
             "basket__distinct_department__30d",
             "1 department among baskets in 30 days",
         ),
-        ({"basket__rate__30d": 0.0}, "basket__rate__30d", "hardly any basket at the recent pace"),
+        (
+            {"basket__rate__30d": 0.0},
+            "basket__rate__30d",
+            "hardly any basket at the pace of about the last 30 days",
+        ),
         ({"basket__trend__30d": NAN}, "basket__trend__30d", "no basket in 90 days"),
         ({"basket__mean__30d": NAN}, "basket__mean__30d", "no basket in 30 days"),
         ({"term__days_to_end": -3.0}, "term__days_to_end", "term ended 3 days ago"),
@@ -236,7 +240,7 @@ YEARLY = {
         ({}, "term__count__30d", "no new term in 30 days, 1 in the 335 days before"),
         ({}, "term__count__365d", "1 new term in 365 days"),
         ({}, "term__trend__30d", "no new term in 30 days, 1 in the 335 days before"),
-        ({}, "term__rate__30d", "at the recent pace a new term every 250 days"),
+        ({}, "term__rate__30d", "at the pace of about the last 30 days a new term every 250 days"),
         ({}, "term__sum__30d", "no new term in 30 days"),
         ({}, "term__sum__365d", "spent 290 EUR on new terms in 365 days"),
         ({}, "term__mean__365d", "290 EUR on average per term, last 365 days"),
@@ -262,7 +266,7 @@ def test_what_lasts_is_new_only_at_its_beginning() -> None:
         ({}, "order__days_since_last", "an order today, usually every 6 days"),
         ({}, "order__gap_mean", "usually an order every 6.2 days"),
         ({}, "order__gap_recent", "lately an order every 8 days"),
-        ({}, "order__rate__30d", "at the recent pace an order every 8 days"),
+        ({}, "order__rate__30d", "at the pace of about the last 30 days an order every 8 days"),
         ({}, "order__days__30d", "2 days with an order in 30 days"),
         ({}, "order__quiet__14d", "25 % of days were followed by 14 days without an order"),
         ({}, "order__silence__28d", "30 % chance of 28 more days without an order, going by its own gaps"),
@@ -428,3 +432,58 @@ def test_nouns_and_numbers() -> None:
         "400 days",
         "2.7 years",
     ]
+
+
+ROWS = {
+    "department__days_since_last": 3.0,
+    "department__gap_mean": 4.5,
+    "department__count__30d": 40.0,
+    "department__count__90d": 123.0,
+    "department__trend__30d": 0.75,
+    "department__rate__90d": 1 / 8.9,
+    "department__sum__90d": 70.0,
+    "department__mean__90d": 7.0,
+    "department__distinct_department__90d": 5.0,
+    "department__share_department_grocery__90d": 0.34,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("department__count__90d", "123 department records in 90 days"),
+        ("department__count__30d", "40 department records in 30 days, 83 in the 60 days before"),
+        ("department__gap_mean", "usually a department record every 4.5 days"),
+        (
+            "department__rate__90d",
+            "at the pace of about the last 90 days a department record every 8.9 days",
+        ),
+        ("department__trend__30d", "department records in 30 days at 75 % of the pace of the last 90 days"),
+        ("department__sum__90d", "department records of 70 EUR in 90 days"),
+        ("department__mean__90d", "7.00 EUR on average per department record, last 90 days"),
+        (
+            "department__distinct_department__90d",
+            "5 different departments among department records in 90 days",
+        ),
+        (
+            "department__share_department_grocery__90d",
+            "34 % of department records in 90 days: department grocery",
+        ),
+        ("department__days_since_last", "no department for 3 days, usually every 4"),
+    ],
+)
+def test_rows_of_another_table_cannot_be_taken_for_different_things(name: str, said: str) -> None:
+    assert words(name, {**BASKET, **ROWS}, currency="EUR") == said
+    assert words("basket__count__30d", {**BASKET, **ROWS}).startswith("3 baskets in 30 days")
+
+
+def test_none_of_them_is_none_of_the_thing() -> None:
+    row = {**BASKET, **ROWS, "department__count__30d": 0.0}
+    assert words("department__count__30d", row) == "no department in 30 days, 123 in the 60 days before"
+
+
+def test_two_half_lives_are_two_sentences() -> None:
+    row = {**BASKET, "basket__silence_chance__14d": 0.19, "basket__silence_chance__56d": 0.01}
+    first, second = (words(f"basket__silence_chance__{window}d", row) for window in (14, 56))
+    assert first == "19 % chance of no basket in the horizon at the pace of about the last 14 days"
+    assert second == "1 % chance of no basket in the horizon at the pace of about the last 56 days"

@@ -11,8 +11,8 @@ import lapse
 from lapse.demo import write_demo
 from lapse.history import History
 from lapse.jobs.model import Model
+from lapse.jobs.record import Registered
 from lapse.jobs.run import train_and_register
-from lapse.jobs.tracking import Registered
 
 
 class Place:

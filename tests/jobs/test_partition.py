@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -88,3 +89,23 @@ def test_known_categories_are_no_finding(gym: Place, model: Model) -> None:
     today = lapse.snapshots(gym.history, AS_OF, recipe=model.recipe)
     assert model.unknown_categories(today) == {}
     assert model.unknown_categories(replace(today, features=today.features.iloc[:0])) == {}
+
+
+def test_where_nobody_is_worth_anything_that_is_said_and_the_likeliest_stand_first(
+    gym: Place, model: Model, tmp_path: Path
+) -> None:
+    file = score(gym.history, model, AS_OF, tmp_path)
+    table = pq.read_table(file, partitioning=None)
+    before, text = summary(file)
+    assert "THE MOST VALUE AT RISK" in text
+    assert not any("no value" in warning for warning in before["warnings"])
+    place = table.column_names.index("clv")
+    nothing = pa.array([None if one is None else 0.0 for one in table["clv"].to_pylist()], pa.float64())
+    told = Notes.read(file).metadata()
+    pq.write_table(table.set_column(place, "clv", nothing).replace_schema_metadata(told), file)
+    document, text = summary(file)
+    assert "no value to show" in document["warnings"][-1]
+    assert "THE MOST VALUE AT RISK" not in text
+    scores = table.to_pandas().sort_values("churn_probability", ascending=False)
+    first = text.split("THE MOST LIKELY TO LAPSE")[1].splitlines()[3]
+    assert first.split()[0] == str(scores["customer_id"].iloc[0])

@@ -154,6 +154,16 @@ def test_an_attribute_overwritten_for_most_who_left(tmp_path: Path) -> None:
     assert [problem.what for problem in named] == ["column 'customer__exit_survey'"]
 
 
+def test_the_length_of_the_whole_relationship_as_an_attribute(tmp_path: Path) -> None:
+    table = orders()
+    times = table.groupby("customer")["at"]
+    length = (times.max() - times.min()).dt.days
+    told = pd.DataFrame({"customer": length.index, "days_with_us": length.to_numpy()})
+    check = checked(tmp_path, table, told)
+    named = [problem.what for problem in (*check.warnings, *check.refused)]
+    assert named == ["column 'customer__days_with_us'"]
+
+
 def test_a_customer_id_that_encodes_the_outcome(tmp_path: Path) -> None:
     table = orders()
     gone = leavers(table)

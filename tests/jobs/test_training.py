@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import mlflow
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 
 import lapse
-from lapse.errors import DataError, GateError
+from lapse.errors import ConfigError, DataError, GateError
+from lapse.jobs import tracking
 from lapse.jobs import train as training
 from lapse.jobs.estimators import PREDICTED
+from lapse.jobs.record import Record
 from lapse.jobs.run import train_and_register
 from lapse.jobs.tracking import fetch
 from lapse.jobs.train import look_for_leaks
@@ -60,11 +63,40 @@ def test_mlflow_serves_the_same_numbers_without_a_pickle(shop: Place) -> None:
     assert not [file for file in Path(folder).rglob("*") if file.suffix in {".pkl", ".pickle", ".joblib"}]
 
 
-def test_an_unknown_model_says_which_there_are(shop: Place) -> None:
-    with pytest.raises(DataError, match="versions 1"):
-        fetch(shop.business, "tomorrow")
-    with pytest.raises(DataError, match="versions 1"):
-        fetch(shop.business, "7")
+@pytest.mark.parametrize("which", ["tomorrow", "7"])
+def test_an_unknown_model_says_which_there_are(shop: Place, which: str) -> None:
+    with pytest.raises(ConfigError, match=f"--model: .*'{which}'") as caught:
+        fetch(shop.business, which)
+    assert caught.value.problems[0].hint == "there are: 1 (challenger, champion)"
+
+
+def test_a_run_that_is_interrupted_while_it_is_logged_is_deleted(
+    shop: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow.set_tracking_uri(shop.business.tracking.uri)
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name(shop.business.experiment).experiment_id
+    before = {run.info.run_id for run in client.search_runs([experiment])}
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlflow, "log_figure", interrupted)
+    record = Record({}, {}, {}, {"a": None}, {"a.txt": "a"})  # type: ignore[dict-item]  # never drawn
+    with pytest.raises(KeyboardInterrupt):
+        tracking.log(shop.business, shop.model, record, pd.DataFrame({"a": [1.0]}))
+    assert {run.info.run_id for run in client.search_runs([experiment])} == before
+    assert len(client.search_model_versions(f"name = '{shop.business.experiment}'")) == 1
+
+
+def test_a_store_that_does_not_answer_stops_training_before_it_begins(shop: Place) -> None:
+    elsewhere = shop.business.tracking.model_copy(update={"uri": "foo://bar"})
+    history = copy(shop.history)
+    history.business = shop.business.model_copy(update={"tracking": elsewhere})
+    begun: list[str] = []
+    with pytest.raises(ConfigError, match="foo://bar"):
+        train_and_register(history, begun.append)
+    assert begun == []
 
 
 def test_a_version_whose_artefacts_are_gone_is_refused_with_a_hint(shop: Place) -> None:
@@ -162,8 +194,9 @@ def test_a_tracking_uri_takes_its_secrets_from_the_environment_and_does_not_show
     tracking = shop.business.tracking.model_copy(update={"uri": "${LAPSE_TRACKING}"})
     business = shop.business.model_copy(update={"tracking": tracking})
     assert fetch(business, "champion").recipe.names == shop.model.recipe.names
-    with pytest.raises(DataError, match="versions 1") as caught:
-        fetch(business, "tomorrow")
+    tracking = tracking.model_copy(update={"experiment": "another"})
+    with pytest.raises(DataError, match="lapse train") as caught:
+        fetch(business.model_copy(update={"tracking": tracking}), "champion")
     assert caught.value.problems[0].where == "${LAPSE_TRACKING}"
 
 

@@ -29,6 +29,7 @@ _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#7f7f7f"
 _PALETTE = (_BLUE, _ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKS = "osD^vPX"
 _HISTOGRAM_BINS = 40
+_MOST_COUNTS = 10
 
 
 def _figure(height: float = 4.6) -> Figure:
@@ -172,7 +173,7 @@ def draw_calibration_by_date(table: pd.DataFrame, method: str) -> Figure:
     axes.errorbar(
         place,
         value,
-        yerr=[value - lower, upper - value],
+        yerr=_arms(value, lower, upper),
         color=_BLUE,
         marker="o",
         linestyle="none",
@@ -189,6 +190,8 @@ def draw_calibration_by_date(table: pd.DataFrame, method: str) -> Figure:
 
 def draw_calibration_by_horizon(table: pd.DataFrame, method: str) -> Figure:
     """Return the predicted and the observed share lapsed by the end of each step, the latter with intervals.
+
+    Over each step stands the number of rows that it rests on: those that the data follow so far.
 
     Parameters
     ----------
@@ -208,7 +211,7 @@ def draw_calibration_by_horizon(table: pd.DataFrame, method: str) -> Figure:
     axes.errorbar(
         seen["days"],
         value,
-        yerr=[value - lower, upper - value],
+        yerr=_arms(value, lower, upper),
         color=_ORANGE,
         marker="s",
         linestyle="none",
@@ -217,8 +220,24 @@ def draw_calibration_by_horizon(table: pd.DataFrame, method: str) -> Figure:
     )
     top = float(np.nanmax([value, upper, predicted["value"]], initial=0.01))
     axes.set(xlim=(0, None), ylim=(0, min(1.02, 1.15 * top)), xlabel="days after as_of", ylabel="lapsed")
-    axes.set_title("Customers lapsed by this day, predicted and observed", loc="left", fontsize=11)
+    _count_rows(axes, seen)
+    axes.set_title("Customers lapsed by this day, predicted and observed", loc="left", fontsize=11, pad=24)
     axes.legend(frameon=False, loc="upper left")
     _as_percent(axes, "y")
     _tidy(axes)
     return figure
+
+
+def _arms(value: Float64, lower: Float64, upper: Float64) -> Float64:
+    """Return the lengths of error bars; an interval of few resamples may lie beside its value."""
+    return np.maximum([value - lower, upper - value], 0.0)
+
+
+def _count_rows(axes: Axes, steps: pd.DataFrame) -> None:
+    """Write the rows of each step above the axes, of many steps only as many as have room."""
+    every = -(-len(steps) // _MOST_COUNTS) or 1
+    for days, n in zip(steps["days"][::every], steps["n"][::every], strict=True):
+        axes.annotate(
+            f"{n:,}", (days, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=8, color=_GREY
+        )
+    axes.annotate("rows", (-0.01, 1.01), xycoords="axes fraction", ha="right", fontsize=8, color=_GREY)

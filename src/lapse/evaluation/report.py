@@ -34,6 +34,9 @@ _HEADS: Mapping[str, tuple[str, str]] = {
 
 _UNKNOWN = "-"
 
+ENOUGH_LAPSES = 30
+"""With fewer lapses on the test dates a figure says little of the model."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -97,6 +100,18 @@ class Evaluation:
         rates = pd.concat([table for table in (self.probabilities, self.lifetime) if len(table)])
         return {"": rates, "spend_": self.spend, "clv_": self.clv}
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before the figures are trusted."""
+        asked = self.protocol
+        lapses = round(asked.n * asked.base_rate)
+        if min(lapses, asked.n - lapses) >= ENOUGH_LAPSES:
+            return ()
+        return (
+            f"the test dates show {lapses:,} lapses in {asked.n:,} rows of {asked.n_customers:,} customers: "
+            f"with fewer than {ENOUGH_LAPSES} that lapse, or that stay, the figures are mostly chance",
+        )
+
     def metrics(self, method: str | None = None) -> dict[str, float]:
         """Return one method's defined metrics over all test rows by name; default the reference's.
 
@@ -139,7 +154,7 @@ class Evaluation:
         )
 
     def __str__(self) -> str:
-        parts = [_describe(self.protocol)]
+        parts = ["\n".join([_describe(self.protocol), *(f"warning: {one}" for one in self.warnings)])]
         for title, table in (
             ("churn probability", self.probabilities),
             ("remaining lifetime", self.lifetime),

@@ -2,29 +2,31 @@
 
 In: a history. Out: a :class:`Check`: rows and date ranges, what was counted while reading, the gaps between
 covers beside ``grace``, cohorts and base rates by as-of date, and what the leak guards say. Each guard first
-shows that it sees: a leak is planted and must be named.
+shows that it sees: a leak is planted and must be named. Where the cohorts cannot be learned from, what the
+tables show is shown all the same, and then why not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lapse.cohort.outcomes import at_risk, known_snapshots
-from lapse.dataset import Labelled, snapshots
+from lapse.dataset import snapshots
 from lapse.errors import GateError, LapseError, Problem
 from lapse.features import Recipe, compute
 from lapse.history import History, gap_quantiles
 from lapse.history.spells import covers_of, spells_of
+from lapse.jobs.cohorts import cohort_table
 from lapse.jobs.progress import Advance
 from lapse.jobs.tables import lines, titled
 from lapse.jobs.train import fold_problems, judge_columns
 from lapse.leaks import perturbation_guard, planted_leak_selftest, sample
-from lapse.schema import NEVER, Bucket, Snapshots, to_date, to_day
+from lapse.schema import NEVER, Bucket, Snapshots, to_day
 
 STAGES = 5
 """How many parts the command reports: reading, and those of :func:`check_business`."""
@@ -45,15 +47,20 @@ class Check:
     guards: tuple[str, ...]
     warnings: tuple[Problem, ...]
     refused: tuple[Problem, ...]
+    unusable: LapseError | None = None
 
     def refuse(self) -> None:
-        """Raise what the guards refused.
+        """Raise why nothing can be learned from the history, or what the guards refused.
 
         Raises
         ------
+        LapseError
+            Why no model can be trained.
         GateError
             With every leak found.
         """
+        if self.unusable:
+            raise self.unusable
         if self.refused:
             raise GateError(self.refused)
 
@@ -61,7 +68,7 @@ class Check:
         """Return the report for machines."""
         frames = {name: getattr(self, name) for name in ("tables", "findings", "gaps", "cohorts")}
         return {
-            **{name: frame.to_dict(orient="records") for name, frame in frames.items()},
+            **{name: _records(frame) for name, frame in frames.items()},
             "returns": self.returns,
             "guards": list(self.guards),
             "warnings": [str(problem) for problem in self.warnings],
@@ -72,13 +79,13 @@ class Check:
         findings = (
             lines(self.findings) if len(self.findings) else "nothing dropped, nothing kept that looked wrong"
         )
+        cohorts = lines(self.cohorts) if len(self.cohorts) else "no as-of date whose horizon has closed"
+        gaps = lines(self.gaps) if len(self.gaps) else "nobody has two covers"
         parts = [
             titled("tables", lines(self.tables)),
             titled("found while reading", findings),
-            titled(
-                "days between one cover and the next, beside grace", f"{lines(self.gaps)}\n{self.returns}"
-            ),
-            titled("customers at risk and how many lapse within the horizon", lines(self.cohorts)),
+            titled("days between one cover and the next, beside grace", f"{gaps}\n{self.returns}"),
+            titled("customers at risk and how many lapse within the horizon", cohorts),
             titled("leaks", "\n".join(self.guards)),
         ]
         parts += [f"warning: {problem}" for problem in self.warnings]
@@ -88,26 +95,54 @@ class Check:
 def check_business(history: History, advance: Advance) -> Check:
     """Look at a history and run the leak guards over its dataset."""
     advance("gaps and spells")
-    gaps, returns = gap_quantiles(history), _returns(history)
+    seen = _seen(history)
     advance("snapshots and features")
-    data = snapshots(history)
+    try:
+        data = snapshots(history)
+    except LapseError as error:
+        return replace(seen, unusable=_told_here(error))
     advance("guards: what is not known yet")
     guards, refused = _guard_features(history, data.recipe)
     advance("guards: columns and folds")
     refused += fold_problems(data)
     verdict = judge_columns(data)
     guards.append(f"columns that predict too well, of {data.features.shape[1]} and the id: {verdict}")
+    return replace(
+        seen,
+        guards=tuple(guards),
+        warnings=tuple(verdict.warnings),
+        refused=(*refused, *verdict.refused),
+    )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows for JSON, which has no NaN."""
+    known = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in known.to_dict(orient="records")]
+
+
+def _seen(history: History) -> Check:
+    """Return what the tables show, before the guards."""
+    gaps = gap_quantiles(history)
     return Check(
         tables=pd.DataFrame([vars(summary) for summary in history.summaries]),
         findings=pd.DataFrame([vars(finding) for finding in history.findings]),
         gaps=pd.DataFrame(
             {"share of gaps": list(gaps.days), "days at most": list(gaps.days.values())}
         ).assign(grace=history.business.churn.grace),
-        returns=returns,
-        cohorts=_cohorts(data),
-        guards=tuple(guards),
-        warnings=tuple(verdict.warnings),
-        refused=(*refused, *verdict.refused),
+        returns=_returns(history),
+        cohorts=cohort_table(history),
+        guards=("not looked for: the customers at risk cannot be learned from",),
+        warnings=(),
+        refused=(),
+    )
+
+
+def _told_here(error: LapseError) -> LapseError:
+    """Return an error without the advice to look at the tables that stand above it."""
+    hints = (problem.hint.replace("look at 'lapse check'", "see the tables") for problem in error.problems)
+    return type(error)(
+        replace(problem, hint=hint) for problem, hint in zip(error.problems, hints, strict=True)
     )
 
 
@@ -164,19 +199,3 @@ def _samples(history: History) -> Iterator[tuple[Bucket, Snapshots]]:
         asked = at_risk(*known_snapshots(business, bucket, days))
         if len(asked):
             yield sample(bucket, asked, SAMPLED_CUSTOMERS // n_buckets, SAMPLED_DAYS, seed=number)
-
-
-def _cohorts(data: Labelled) -> pd.DataFrame:
-    frame = pd.DataFrame({"day": data.day, "lapsed": data.labels.lapsed})
-    table = frame.groupby("day")["lapsed"].agg(["size", "mean"]).reset_index()
-    use = {**dict.fromkeys(data.calendar.fit, "fit"), **dict.fromkeys(data.calendar.test, "test")}
-    dates = [to_date(day) for day in table["day"]]
-    return pd.DataFrame(
-        {
-            "as_of": dates,
-            "used_for": [use.get(day, "embargo") for day in table["day"]],
-            "at_risk": table["size"],
-            "not_at_risk": [data.not_at_risk.get(day, 0) for day in table["day"]],
-            "lapse_rate": table["mean"],
-        }
-    )

@@ -81,15 +81,16 @@ def explain_customer(
 
 
 def _most_at_risk(model: Model, parts: Iterator[Unlabelled]) -> Unlabelled | None:
-    """Return the row with the most CLV times churn probability, without the excluded."""
-    most, best = -np.inf, None
+    """Return the row with the most CLV times churn probability, of equal ones the likeliest to lapse."""
+    most, best = (-np.inf, -np.inf), None
     for part in parts:
         if len(part):
             predicted = model.estimators.predict(part.features)
-            at_risk = (predicted["clv"] * predicted["churn_probability"]).to_numpy()
-            row = int(np.argmax(at_risk))
-            if at_risk[row] > most:
-                most, best = float(at_risk[row]), part.take(np.array([row]))
+            churn = predicted["churn_probability"].to_numpy()
+            at_risk = predicted["clv"].to_numpy() * churn
+            row = int(np.lexsort((churn, at_risk))[-1])
+            if (here := (float(at_risk[row]), float(churn[row]))) > most:
+                most, best = here, part.take(np.array([row]))
     return best
 
 

@@ -23,6 +23,11 @@ from lapse.jobs.tables import lines, titled
 METADATA_KEY = "lapse"
 """Under which a file of scores keeps its notes, as JSON."""
 
+_NO_VALUE = (
+    "no value to show: nobody has a CLV above 0; are the amounts mapped, and in the tables, "
+    "and is cost_to_serve below what customers bring?"
+)
+
 
 @dataclass(frozen=True)
 class Notes:
@@ -105,11 +110,15 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     file : Path
         What :func:`lapse.jobs.score.score` returned.
     rows : int, default 10
-        Customers shown: those with the most value at risk (CLV times churn probability).
+        Customers shown: those with the most value at risk (CLV times churn probability), or where nobody has
+        any, those who are most likely to lapse.
     """
     table, notes = pq.read_table(file, partitioning=None).to_pandas(), Notes.read(file)
     scored = table[table["status"] == "scored"]
     at_risk = scored["clv"] * scored["churn_probability"]
+    has_value = bool((at_risk > 0).any())
+    title = "the most value at risk" if has_value else "the most likely to lapse"
+    rank = at_risk if has_value else scored["churn_probability"]
     document = {
         "file": str(file),
         "rows": len(table),
@@ -119,9 +128,9 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
         "total_clv": float(scored["clv"].sum()),
         "value_at_risk": float(at_risk.sum()),
         **asdict(notes),
-        "warnings": list(notes.warnings),
+        "warnings": [*notes.warnings, *([_NO_VALUE] if len(scored) and not has_value else [])],
     }
-    shown = scored.loc[at_risk.sort_values(ascending=False).index[:rows]]
+    shown = scored.loc[rank.sort_values(ascending=False).index[:rows]]
     head = pd.DataFrame(
         {
             "customer": shown["customer_id"].astype(str),
@@ -140,7 +149,7 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
         f"{document['expected_lapses']:,.0f} lapses expected; CLV of all "
         f"{document['total_clv']:,.0f} {currency}, of which at risk "
         f"{document['value_at_risk']:,.0f} {currency}\n{notes.bounds}\n\n"
-        f"{titled('the most value at risk', lines(head))}\n\n{file}"
+        f"{titled(title, lines(head))}\n\n{file}"
     )
     return document, text
 

@@ -16,6 +16,7 @@ from lapse.history import History
 from lapse.jobs import tracking
 from lapse.jobs.model import Model
 from lapse.jobs.progress import Advance, silent
+from lapse.jobs.record import Record, Registered
 from lapse.jobs.train import STAGES as TRAIN_STAGES
 from lapse.jobs.train import Trained, train_with_pictures
 
@@ -25,7 +26,7 @@ STAGES = TRAIN_STAGES + 4
 _PICTURED = 2_000
 
 
-def train_and_register(history: History, advance: Advance = silent) -> tuple[Model, tracking.Registered]:
+def train_and_register(history: History, advance: Advance = silent) -> tuple[Model, Registered]:
     """Train on a history and put everything into MLflow.
 
     Parameters
@@ -40,7 +41,13 @@ def train_and_register(history: History, advance: Advance = silent) -> tuple[Mod
         With its registered name and version.
     Registered
         The run, the version, the aliases that it got.
+
+    Raises
+    ------
+    ConfigError
+        If the tracking store does not answer; before anything is learned.
     """
+    tracking.require_keeping(history.business)
     advance("snapshots and features")
     data = snapshots(history)
     trained = train_with_pictures(data, advance)
@@ -51,9 +58,9 @@ def train_and_register(history: History, advance: Advance = silent) -> tuple[Mod
     return trained.model, registered
 
 
-def _record(history: History, data: Labelled, trained: Trained) -> tracking.Record:
+def _record(history: History, data: Labelled, trained: Trained) -> Record:
     business, model, evaluation = history.business, trained.model, trained.model.evaluation
-    return tracking.Record(
+    return Record(
         parameters={**_parameters(history, model), "leak_warnings": len(trained.warnings)},
         metrics=evaluation.metrics(),
         tables={

@@ -26,11 +26,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lapse.dataset import Unlabelled, scoring_day, scoring_parts
-from lapse.errors import DataError, Problem
+from lapse.errors import ConfigError, DataError, Problem
 from lapse.history import History
 from lapse.jobs.model import Model
 from lapse.jobs.partition import Notes
 from lapse.jobs.progress import Advance, silent
+from lapse.jobs.reach import scores_problems
 from lapse.schema import SCORE_COLUMNS, to_date
 
 _TYPES: dict[str, pa.DataType] = {
@@ -64,6 +65,8 @@ def score(
 
     Raises
     ------
+    ConfigError
+        If the folder cannot be written.
     DataError
         If the date lies outside the data, nobody is known on it, another job is writing the partition, or
         rows were lost or doubled.
@@ -72,6 +75,8 @@ def score(
     """
     day = scoring_day(history, as_of)
     partition = (folder or history.business.scores.path) / f"as_of={to_date(day)}"
+    if problems := scores_problems(history.business, partition):
+        raise ConfigError(problems)
     partition.mkdir(parents=True, exist_ok=True)
     with _alone(partition):
         for stale in partition.glob(f"*{_UNFINISHED}"):

@@ -2,89 +2,71 @@
 
 In: a trained model and what there is to say about its making. Out: a run with parameters, metrics, tables and
 pictures, and a registered version whose artefacts are LightGBM text and JSON. The newest version is the
-``challenger``; where there is no ``champion`` yet, it is that too. Refused: an alias or version that does not
-exist, with what does.
+``challenger``; where there is no ``champion`` yet, it is that too. A run that fails or is interrupted while
+it is logged is deleted. Refused: a store that does not answer, an alias or version that does not exist, with
+what does, a model trained for another question.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
 import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
 from lapse.config import Business, resolve_url
-from lapse.errors import DataError, Problem
+from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
+from lapse.jobs.drift import refuse_drift
 from lapse.jobs.estimators import PREDICTED
 from lapse.jobs.model import Model
+from lapse.jobs.moved import artefacts_of, follow_move
+from lapse.jobs.reach import SECONDS, keeping_problems, refused_store, sqlite_file, store_problems
+from lapse.jobs.record import Record, Registered
 from lapse.jobs.sealing import AGAIN
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-@dataclass(frozen=True)
-class Record:
-    """What a training run leaves beside its model.
+def require_store(business: Business) -> None:
+    """Refuse a tracking store from which no model can be read; nothing is made.
 
-    Attributes
-    ----------
-    parameters : mapping of str
-        Settings, dates, counts, the data's fingerprint.
-    metrics : mapping of float
-    tables : mapping of DataFrame
-        Stored as CSV under ``tables/``.
-    figures : mapping of Figure
-        Stored as PNG under ``pictures/``.
-    texts : mapping of str
-        File name and content: the config, the printed evaluation.
+    Raises
+    ------
+    ConfigError
+        If it does not answer, or not as MLflow does.
     """
-
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    tables: Mapping[str, pd.DataFrame]
-    figures: Mapping[str, Figure]
-    texts: Mapping[str, str]
+    _require(business, store_problems(business))
 
 
-@dataclass(frozen=True)
-class Registered:
-    """Where a run went.
+def require_keeping(business: Business) -> None:
+    """Refuse a tracking store that cannot keep a run; nothing is made.
 
-    Attributes
-    ----------
-    run_id, name : str
-    uri : str
-        As the config writes it, secrets not filled in.
-    version : str
-    aliases : tuple of str
+    Raises
+    ------
+    ConfigError
     """
+    _require(business, keeping_problems(business))
 
-    run_id: str
-    uri: str
-    name: str
-    version: str
-    aliases: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return (
-            f"model '{self.name}' version {self.version} ({', '.join(self.aliases)})\n"
-            f"MLflow run {self.run_id} in {self.uri}\n"
-            f"look: mlflow ui --backend-store-uri {self.uri}"
-        )
+def _require(business: Business, problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError(problems)
+    database = sqlite_file(business)
+    if database and not database.exists():
+        return
+    with _impatient(), _answering(business, ConfigError):
+        _client(business).search_experiments(max_results=1)
 
 
 def log(business: Business, model: Model, record: Record, example: pd.DataFrame) -> Registered:
@@ -97,9 +79,25 @@ def log(business: Business, model: Model, record: Record, example: pd.DataFrame)
     record : Record
     example : DataFrame
         Some rows of features, for the signature.
+
+    Raises
+    ------
+    LapseError
+        If the store fails; the run is deleted then.
     """
-    client = _client(business)
-    with _quiet(), mlflow.start_run(experiment_id=_experiment(client, business)) as run:
+    if database := sqlite_file(business):
+        database.parent.mkdir(parents=True, exist_ok=True)
+        follow_move(database)
+    with _answering(business, LapseError):
+        return _log(_client(business), business, model, record, example)
+
+
+def _log(
+    client: mlflow.MlflowClient, business: Business, model: Model, record: Record, example: pd.DataFrame
+) -> Registered:
+    experiment = _experiment(client, business)
+    with _quiet(), _undone(client) as begun, mlflow.start_run(experiment_id=experiment) as run:
+        begun.append(run.info.run_id)
         mlflow.log_params(dict(record.parameters))
         mlflow.log_metrics(dict(record.metrics))
         for name, text in record.texts.items():
@@ -121,32 +119,39 @@ def fetch(business: Business, which: str) -> Model:
 
     Raises
     ------
+    ConfigError
+        If the store does not answer, or has no such model (the message lists what there is).
     DataError
-        If there is no such model (the message lists what there is), or its files are missing or damaged.
+        If it has no model at all, or the model's files are missing or damaged.
     GateError
         If it was trained for another question than the config asks, or its folder is of another format.
     """
-    client = _client(business)
-    name = business.experiment
-    version = which if which.isdigit() else _version_of(client, name, which)
-    known = _versions(client, name)
-    if version is None or version not in known:
-        raise DataError(
-            Problem(
-                f"{business.tracking.uri}",
-                f"model '{name}' @ '{which}'",
-                "an alias or a version of a registered model",
-                f"versions {', '.join(known)}" if known else "no model of that name",
-                "run 'lapse train' first" if not known else "",
-            )
-        )
+    require_store(business)
+    name, database = business.experiment, sqlite_file(business)
+    if database:
+        follow_move(database)
+    with _answering(business, LapseError):
+        known = {} if database and not database.exists() else _versions(business)
+    if not known:
+        expected, hint = "a registered model", "run 'lapse train' first"
+        raise DataError(Problem(business.tracking.uri, f"model '{name}'", expected, "none", hint))
+    version = next((one for one, aliases in known.items() if which == one or which in aliases), None)
+    if version is None:
+        expected = f"an alias or a version of the registered model '{name}'"
+        raise ConfigError(Problem("command line", "--model", expected, f"'{which}'", _there_is(known)))
+    label = f"model '{name}' version {version}"
     try:
         with _quiet():
             folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}")
     except (MlflowException, OSError) as error:
-        what, expected = f"model '{name}' version {version}", "its artefacts where training logged them"
-        raise DataError(Problem(business.tracking.uri, what, expected, str(error), AGAIN)) from error
-    return Model.load(Path(folder) / "data" / "model").asked_by(business, name=name, version=version)
+        expected = "its artefacts where training logged them"
+        raise DataError(Problem(business.tracking.uri, label, expected, str(error), AGAIN)) from error
+    model = Model.load(Path(folder) / "data" / "model")
+    refuse_drift(business, model, label)
+    try:
+        return model.asked_by(business, name=name, version=version)
+    except ConfigError as error:  # a feature that the config does not give any more
+        raise GateError(error.problems) from error
 
 
 def _log_model(client: mlflow.MlflowClient, business: Business, model: Model, example: pd.DataFrame) -> str:
@@ -182,8 +187,6 @@ def signature_of(features: pd.DataFrame) -> ModelSignature:
 
 def _client(business: Business) -> mlflow.MlflowClient:
     mlflow.set_tracking_uri(resolve_url(business.tracking.uri))
-    if database := _sqlite_file(business):
-        database.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
         return mlflow.MlflowClient()
 
@@ -193,14 +196,9 @@ def _experiment(client: mlflow.MlflowClient, business: Business) -> str:
     found = client.get_experiment_by_name(business.experiment)
     if found is not None:
         return str(found.experiment_id)
-    database = _sqlite_file(business)
-    place = (database.parent / "mlartifacts" / business.experiment).as_uri() if database else None
+    database = sqlite_file(business)
+    place = artefacts_of(database, business.experiment).as_uri() if database else None
     return str(client.create_experiment(business.experiment, artifact_location=place))
-
-
-def _sqlite_file(business: Business) -> Path | None:
-    uri = resolve_url(business.tracking.uri)
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def _version_of(client: mlflow.MlflowClient, name: str, alias: str) -> str | None:
@@ -212,9 +210,66 @@ def _version_of(client: mlflow.MlflowClient, name: str, alias: str) -> str | Non
         raise
 
 
-def _versions(client: mlflow.MlflowClient, name: str) -> list[str]:
+def _versions(business: Business) -> dict[str, list[str]]:
+    """Return the aliases of each version, the newest version first."""
+    client, name = _client(business), business.experiment
     found = client.search_model_versions(f"name = '{name}'")
-    return sorted((str(version.version) for version in found), key=int)
+    aliases = dict(client.get_registered_model(name).aliases) if found else {}
+    numbers = sorted((int(version.version) for version in found), reverse=True)
+    return {
+        str(number): sorted(alias for alias, version in aliases.items() if int(version) == number)
+        for number in numbers
+    }
+
+
+def _there_is(known: Mapping[str, list[str]]) -> str:
+    """Say which versions and aliases there are.
+
+    Examples
+    --------
+    >>> _there_is({"2": ["challenger"], "1": ["champion"]})
+    'there are: 2 (challenger), 1 (champion)'
+    """
+    told = [f"{version} ({', '.join(aliases)})" if aliases else version for version, aliases in known.items()]
+    return f"there are: {', '.join(told)}"
+
+
+@contextmanager
+def _undone(client: mlflow.MlflowClient) -> Iterator[list[str]]:
+    """Delete the runs that begin within, if they are not logged to their end: half a run is none."""
+    begun: list[str] = []
+    try:
+        yield begun
+    except BaseException:
+        for run in begun:
+            with suppress(MlflowException):  # a store that is gone keeps what it has
+                client.delete_run(run)
+        raise
+
+
+@contextmanager
+def _answering(business: Business, kind: type[LapseError]) -> Iterator[None]:
+    """Say what MLflow cannot do as an error of a kind."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
+        raise kind(refused_store(business, str(error))) from error
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let MLflow wait for a server but a few seconds, and ask once."""
+    wanted = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(SECONDS), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -13,7 +13,7 @@ customers resemble those of the last months most.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,15 @@ from lapse.jobs.estimators import Estimators, fit
 from lapse.jobs.judge import judge
 from lapse.jobs.model import Model
 from lapse.jobs.progress import Advance, silent
-from lapse.leaks import Verdict, check_folds, check_unique_keys, refuse, too_good_columns
+from lapse.leaks import (
+    Verdict,
+    check_folds,
+    check_unique_keys,
+    halves,
+    lasting_columns,
+    refuse,
+    too_good_columns,
+)
 from lapse.schema import to_date
 from lapse.segments import fit_tiers
 
@@ -124,14 +132,25 @@ def fold_problems(data: Labelled) -> list[Problem]:
 
 def judge_columns(data: Labelled) -> Verdict:
     """Return which columns, the customer id among them, predict too well to be honest."""
-    return too_good_columns(
+    business, labels = data.business, data.labels
+    verdict = too_good_columns(
         data.features,
-        data.labels.lapsed,
+        labels.lapsed,
         data.keys["as_of"],
         data.keys["customer_id"],
-        horizon_days=data.business.snapshots.horizon,
-        accepted=data.business.features.trusted,
+        horizon_days=business.snapshots.horizon,
+        accepted=business.features.trusted,
     )
+    static = [f"customer__{name}" for name in business.customers.features] if business.customers else []
+    lasting = lasting_columns(
+        data.features[[name for name in static if name not in business.features.trusted]],
+        data.features["customer__tenure_days"].to_numpy(np.float64),
+        data.day,
+        labels.duration_days,
+        labels.event > 0,
+        halves(data.keys["customer_id"]),
+    )
+    return replace(verdict, lasting=tuple(lasting))
 
 
 def _facts(data: Labelled, final: Estimators) -> dict[str, Any]:

@@ -54,6 +54,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lapse.errors import Problem
+from lapse.leaks.lasting import Lasting
 from lapse.leaks.measures import SMALLEST_CLASS, measure
 from lapse.schema import Bool, Int64
 
@@ -114,11 +115,14 @@ class Verdict:
         The worst first.
     lapsed, staying : int
         Rows of each kind on the judging dates.
+    lasting : tuple of Lasting
+        Static columns that know how long customers would stay (:mod:`lapse.leaks.lasting`).
     """
 
     columns: tuple[TooGood, ...]
     lapsed: int
     staying: int
+    lasting: tuple[Lasting, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -128,7 +132,7 @@ class Verdict:
     @property
     def refused(self) -> list[Problem]:
         """The columns that are refused."""
-        return [one.problem for one in self.columns if one.verdict == "refused"]
+        return [one.problem for one in self._named if one.verdict == "refused"]
 
     @property
     def warnings(self) -> list[Problem]:
@@ -144,12 +148,21 @@ class Verdict:
                     "a column that was told the outcome would go unseen: look at how each came about",
                 )
             ]
-        return [one.problem for one in self.columns if one.verdict == "warning"]
+        return [one.problem for one in self._named if one.verdict == "warning"]
+
+    @property
+    def _named(self) -> list[TooGood | Lasting]:
+        """Every column once, by the first finding about it."""
+        found: dict[str, TooGood | Lasting] = {}
+        every: list[TooGood | Lasting] = [*self.columns, *self.lasting]
+        for one in sorted(every, key=lambda one: one.verdict):
+            found.setdefault(one.column, one)
+        return list(found.values())
 
     def __str__(self) -> str:
         if not self.judged:
             return f"not judged: only {self.lapsed:,} lapsed, {self.staying:,} staying"
-        return str(len(self.columns) or "none")
+        return str(len(self._named) or "none")
 
 
 def too_good_columns(
@@ -204,7 +217,7 @@ def too_good_columns(
     outcome: Bool = np.asarray(lapsed, dtype=np.bool_)[thin]
     days = pd.Series(pd.to_datetime(pd.Series(as_of))).to_numpy("datetime64[D]").astype(np.int64)[thin]
     identity = pd.Series(pd.Series(customer_id).to_numpy()).iloc[thin].reset_index(drop=True)
-    learning, judged = _split(days, _halves(identity), outcome, horizon_days)
+    learning, judged = _split(days, halves(identity), outcome, horizon_days)
     lapsed = int(outcome[judged].sum())
     judges = [rows for rows in (judged, judged & (days == days.max(initial=0))) if _enough(outcome[rows])]
     columns = (*_columns(features.iloc[thin], accepted), *_as_columns(identity, accepted)) if judges else ()
@@ -242,7 +255,7 @@ def _as_columns(identity: pd.Series, accepted: Collection[str]) -> Iterator[tupl
         yield f"customer_id (last {length})", text.str[-length:]
 
 
-def _halves(identity: pd.Series) -> Bool:
+def halves(identity: pd.Series) -> Bool:
     """Return True for the rows of about half of the customers, the same whatever the order of the rows."""
     hashed: Bool = (pd.util.hash_pandas_object(identity, index=False).to_numpy() >> np.uint64(7)) % 2 == 0
     return hashed

@@ -14,7 +14,7 @@ from lapse.features.wording import days, percent, plural, spaced
 
 
 def _sum(feature: Feature, row: Row) -> str:
-    total, noun = row.number(feature), plural(row.beginning(feature.event))
+    total, noun = row.number(feature), plural(row.entry(feature.event))
     span, spend = f"in {days(feature.window or 0)}", row.is_spend(feature.event)
     if math.isnan(total):
         return f"unknown amount of {noun} {span}"
@@ -32,7 +32,7 @@ def _nothing(feature: Feature, row: Row) -> str:
     if row.is_spend(feature.event) and not row.is_span(feature.event):
         return f"nothing spent on {plural(feature.event)} {span}"
     if row.number(Feature(feature.event, "count", feature.window)) > 0:
-        return f"{plural(row.beginning(feature.event))} for nothing {span}"
+        return f"{plural(row.entry(feature.event))} for nothing {span}"
     return none_of(feature, row)
 
 
@@ -52,7 +52,8 @@ def _mean(feature: Feature, row: Row) -> str:
     if math.isnan(mean):
         return none_of(feature, row)
     back = " back" if mean < 0 else ""
-    per = f"on average per {spaced(feature.event)}, last {days(feature.window or 0)}"
+    one_row = feature.event if row.is_span(feature.event) else row.entry(feature.event)
+    per = f"on average per {spaced(one_row)}, last {days(feature.window or 0)}"
     return f"{row.money(abs(mean))}{back} {per}"
 
 

@@ -17,7 +17,7 @@ def _distinct(feature: Feature, row: Row) -> str:
     noun = feature.stat.removeprefix("distinct_")
     number = row.number(feature)
     told = counted(number, f"different_{noun}" if number > 1 else noun)
-    return f"{told} among {plural(feature.event)} in {days(feature.window or 0)}"
+    return f"{told} among {plural(_rows(feature, row))} in {days(feature.window or 0)}"
 
 
 def _share(feature: Feature, row: Row) -> str:
@@ -25,10 +25,14 @@ def _share(feature: Feature, row: Row) -> str:
     what = spaced(feature.stat.removeprefix("spend_").removeprefix("share_"))
     if math.isnan(share):
         return none_of(feature, row)
-    told = plural(feature.event)
+    told = plural(_rows(feature, row))
     if feature.stat.startswith("spend_"):
         told = f"spend on {told}" if row.is_spend(feature.event) else f"{told} by amount"
     return f"{percent(share)} of {told} in {days(feature.window or 0)}: {what}"
+
+
+def _rows(feature: Feature, row: Row) -> str:
+    return feature.event if row.is_span(feature.event) else row.entry(feature.event)
 
 
 def attribute(name: str, value: object) -> str:

@@ -19,6 +19,8 @@ CONTRACT = ("days_to_end", "next_known", "renewals", "term_days", "terms")
 """Stats that only the spans have that keep a customer."""
 _SIDE_SPAN = ("open", "open_days")
 _SPENT = ("last_amount", "max")
+_KEEPING = (*CONTRACT, *_SPENT, "days", "gap_sd", "gap_max", "silence_chance")
+"""Stats that only the event has that keeps a customer."""
 
 
 @lru_cache(maxsize=64)
@@ -82,6 +84,17 @@ class Row:
         A member in mid-term has a term and no new one.
         """
         return f"new_{event}" if self.is_span(event) else event
+
+    def entry(self, event: str) -> str:
+        """Return the noun for one row of an event's table, where it is there to be counted.
+
+        What keeps a customer is a thing that can be counted: "3 baskets". A row of another table may be of
+        the same thing as the row before: 123 rows of departments are not 123 departments, but "123
+        department records".
+        """
+        noun = self.beginning(event)
+        keeping = _events_with(self.names, _KEEPING)
+        return noun if noun != event or not keeping or event in keeping else f"{event}_record"
 
     def since_last(self, event: str) -> float | None:
         """Return the days since the last event, NaN where there was none, None where the row does not say."""

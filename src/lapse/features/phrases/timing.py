@@ -21,7 +21,7 @@ def _since(feature: Feature, row: Row) -> str:
         return _began(feature.event, since, usual, row)
     noun = row.beginning(feature.event)
     if since == 0:
-        return f"{one(noun)} today{_usually('every', days, usual)}"
+        return f"{one(row.entry(feature.event))} today{_usually('every', days, usual)}"
     return f"no {spaced(noun)} for {days(since)}{_usually('every', _number_of_days, usual)}"
 
 
@@ -56,7 +56,7 @@ def _rhythm_told(text: Callable[[str, float], str]) -> Callable[[Feature, Row], 
         value = row.number(feature)
         if math.isnan(value):
             return f"too few {plural(feature.event)} on record to know a rhythm"
-        return text(row.beginning(feature.event), value)
+        return text(row.entry(feature.event), value)
 
     return phrase
 

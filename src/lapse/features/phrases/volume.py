@@ -20,7 +20,8 @@ def _count(feature: Feature, row: Row) -> str:
 def _with_before(feature: Feature, count: float, row: Row) -> str:
     """Return a count in a window, and that in the rest of the next larger window."""
     window, larger = feature.window or 0, row.larger_window(feature)
-    told = f"{counted(count, row.beginning(feature.event))} in {days(window)}"
+    noun = row.beginning(feature.event) if count == 0 else row.entry(feature.event)
+    told = f"{counted(count, noun)} in {days(window)}"
     before = row.number(Feature(feature.event, "count", larger)) - count
     if larger is None or math.isnan(before):
         return told
@@ -40,7 +41,7 @@ def _trend(feature: Feature, row: Row) -> str:
         return _with_before(feature, 0.0, row)
     longer = f"the last {days(larger)}" if larger else "a longer time"
     pace = f"{plain(trend)} times" if trend >= _DOUBLE else f"{percent(trend)} of"
-    noun = plural(row.beginning(feature.event))
+    noun = plural(row.entry(feature.event))
     return f"{noun} in {days(feature.window or 0)} at {pace} the pace of {longer}"
 
 
@@ -48,17 +49,21 @@ def _rate(feature: Feature, row: Row) -> str:
     rate, since = row.number(feature), row.since_last(feature.event)
     if since is not None and math.isnan(since):
         return none_of(Feature(feature.event, feature.stat), row)
-    noun = row.beginning(feature.event)
     if math.isnan(rate) or rate <= _HARDLY:
-        return f"hardly any {spaced(noun)} at the recent pace"
-    return f"at the recent pace {one(noun)} every {days(1 / rate)}"
+        return f"hardly any {spaced(row.beginning(feature.event))} {_at_pace(feature)}"
+    return f"{_at_pace(feature)} {one(row.entry(feature.event))} every {days(1 / rate)}"
+
+
+def _at_pace(feature: Feature) -> str:
+    """Return whose pace it is: days further back than the half-life count for less than half."""
+    return f"at the pace of about the last {days(feature.window)}" if feature.window else "at the recent pace"
 
 
 def _silence_chance(feature: Feature, row: Row) -> str:
     chance = row.number(feature)
     if math.isnan(chance):
         return f"too few {plural(feature.event)} on record to know a rhythm"
-    return f"{percent(chance)} chance of no {spaced(feature.event)} in the horizon at the recent pace"
+    return f"{percent(chance)} chance of no {spaced(feature.event)} in the horizon {_at_pace(feature)}"
 
 
 VOLUME: Mapping[str, Callable[[Feature, Row], str]] = {
