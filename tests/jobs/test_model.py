@@ -141,7 +141,7 @@ def test_another_question_is_refused_part_by_part(place: Place) -> None:
     )
     with pytest.raises(GateError) as caught:
         place.model.asked_by(other, name="m", version="1")
-    assert [problem.what for problem in caught.value.problems] == ["currency", "churn"]
+    assert [problem.what for problem in caught.value.problems] == ["currency", "churn.grace"]
     assert caught.value.exit_code == 4
 
 

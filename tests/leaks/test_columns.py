@@ -202,3 +202,14 @@ def test_auc_agrees_with_scikit_learn(seed: int):
     for column in (pd.Series(numbers), pd.Series(-numbers)):
         auc, _, _ = measure(column, outcome, nothing_learned, [rows])
         assert auc == pytest.approx(roc_auc_score(outcome, numbers))
+
+
+def test_a_trusted_name_of_no_column_is_told() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"visits": rng.poisson(3, 2_000)})
+    dates = np.repeat(pd.to_datetime(["2025-01-31", "2025-03-31"]), 1_000)
+    lapsed = rng.random(2_000) < 0.2
+    trusted = ("visits", "visit", "customer_id")
+    verdict = too_good_columns(frame, lapsed, dates, np.arange(2_000), horizon_days=30, accepted=trusted)
+    assert [(problem.what, problem.got) for problem in verdict.warnings] == [("features.trusted", "'visit'")]
+    assert verdict.refused == []

@@ -56,7 +56,7 @@ def build_calendar(business: Business, data_end: int) -> Calendar:
         If the history is too short for one test date and one fit date before it.
     """
     plan = business.snapshots
-    labelled = _closed(business, data_end)
+    labelled = closed_days(business, data_end)
     test = tuple(labelled[-plan.holdout :])
     fit = tuple(day for day in labelled if test and day + plan.horizon <= test[0])
     if not fit:
@@ -76,12 +76,12 @@ def build_calendar(business: Business, data_end: int) -> Calendar:
 
 def first_test_day(business: Business, data_end: int) -> int | None:
     """Return the first date that only evaluates, or None where too few horizons have closed."""
-    labelled, holdout = _closed(business, data_end), business.snapshots.holdout
+    labelled, holdout = closed_days(business, data_end), business.snapshots.holdout
     return labelled[-holdout] if len(labelled) >= holdout else None
 
 
-def _closed(business: Business, data_end: int) -> list[int]:
-    """Return the as-of days whose horizon closes by the end of the data."""
+def closed_days(business: Business, data_end: int) -> list[int]:
+    """Return the as-of dates whose horizon closes by the end of the data, as day numbers."""
     plan = business.snapshots
     return list(takewhile(lambda day: day + plan.horizon <= data_end, _grid(plan.start, plan.every)))
 

@@ -88,7 +88,9 @@ def _require_outcomes(data: Labelled) -> None:
                     f"outcomes on the {name}",
                     "customers who lapse within the horizon and customers who stay",
                     f"{positives:,} of {len(part):,} lapse",
-                    "look at 'lapse check': is the grace too long, or the history too short?",
+                    "is the grace too short, or the horizon too long?"
+                    if positives
+                    else "is the grace too long, or the history too short?",
                 )
             )
     if problems:

@@ -6,12 +6,10 @@ what a reader looks at where a history cannot be learned from.
 
 from __future__ import annotations
 
-from itertools import count, takewhile
-
 import numpy as np
 import pandas as pd
 
-from lapse.cohort.calendar import build_calendar, first_test_day
+from lapse.cohort.calendar import build_calendar, closed_days
 from lapse.cohort.outcomes import at_risk, known_snapshots, outcomes_of
 from lapse.config import Business
 from lapse.errors import DataError
@@ -47,15 +45,6 @@ def cohort_table(history: History) -> pd.DataFrame:
             "lapse_rate": rate,
         }
     )
-
-
-def closed_days(business: Business, data_end: int) -> list[int]:
-    """Return the as-of dates whose horizon closes by the end of the data, as day numbers."""
-    plans = (business.snapshots.model_copy(update={"holdout": held_out}) for held_out in count(1))
-    firsts = (
-        first_test_day(business.model_copy(update={"snapshots": plan}), data_end) for plan in plans
-    )  # holding out one date more gives the date before
-    return [day for day in takewhile(lambda day: day is not None, firsts) if day is not None][::-1]
 
 
 def _uses(business: Business, data_end: int, days: list[int]) -> list[str]:

@@ -1,7 +1,7 @@
 """What a config asks and what a model was trained for, compared key by key.
 
-In: two questions as :func:`lapse.jobs.model.question` returns them. Out: the keys that differ, with both
-values. What is the same is not shown.
+In: two configs. Out: the keys that differ, of those that decide what a prediction means, with both values.
+What is the same is not shown.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Any
 
 from lapse.config import Business
 from lapse.errors import GateError, Problem
-from lapse.jobs.model import Model, question
 
 _ATTRIBUTES = "event attributes"
 _NOTHING = "nothing"
 
 
-def refuse_drift(business: Business, model: Model, label: str) -> None:
+def refuse_drift(business: Business, trained: Business, label: str) -> None:
     """Refuse a model that was trained for another question than a config asks.
 
     Parameters
     ----------
     business : Business
         The config of today.
-    model : Model
+    trained : Business
+        The config that a model was trained with.
     label : str
         What to call the model.
 
@@ -35,8 +35,8 @@ def refuse_drift(business: Business, model: Model, label: str) -> None:
     """
     hint = "train anew, or score with the config it was trained with"
     problems = [
-        Problem(str(business.source), key, f"{trained}, as {label} was trained", asked, hint)
-        for key, trained, asked in differences(question(model.business), question(business))
+        Problem(str(business.source), key, f"{then}, as {label} was trained", now, hint)
+        for key, then, now in differences(question(trained), question(business))
     ]
     if problems:
         raise GateError(problems)
@@ -70,3 +70,22 @@ def _leaves(tree: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, st
             yield key, ", ".join(map(str, value)) or _NOTHING
         else:
             yield key, repr(value)
+
+
+def question(business: Business) -> dict[str, Any]:
+    """Return what a model's predictions mean, as far as the config decides it.
+
+    ``value`` belongs to it: the limits of the tiers are money, found under the values of training.
+    """
+    return {
+        "business": business.business,
+        "currency": business.currency,
+        "timezone": business.timezone,
+        "churn": business.churn.model_dump(mode="json"),
+        "snapshots.horizon": business.snapshots.horizon,
+        "value": business.value.model_dump(mode="json") | {"revenue": list(business.revenue_events)},
+        "features": business.features.model_dump(mode="json", exclude={"trusted"}),
+        "event attributes": {
+            name: [list(event.features), list(event.categories)] for name, event in business.events.items()
+        },
+    }

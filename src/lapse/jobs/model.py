@@ -16,10 +16,11 @@ import pandas as pd
 
 from lapse.config import Business
 from lapse.dataset import Dataset, Unlabelled
-from lapse.errors import DataError, GateError, LapseError, Problem
+from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
 from lapse.evaluation.report import Evaluation
 from lapse.explain.reasons import reasons
 from lapse.features import Recipe
+from lapse.jobs.drift import refuse_drift
 from lapse.jobs.estimators import Estimators
 from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
@@ -138,25 +139,16 @@ class Model:
         Raises
         ------
         GateError
-            Naming each part of the question that differs.
+            Naming each key of the config that differs, or each feature that it does not give any more.
         """
-        theirs, ours = question(business), question(self.business)
-        problems = [
-            Problem(
-                str(business.source),
-                key,
-                f"{ours[key]!r}, for which model '{name}' version {version} was trained",
-                repr(theirs[key]),
-                "train anew, or score with the config it was trained with",
-            )
-            for key in ours
-            if ours[key] != theirs[key]
-        ]
-        if problems:
-            raise GateError(problems)
+        refuse_drift(business, self.business, f"model '{name}' version {version}")
+        try:
+            recipe = Recipe.from_json(business, self.recipe.to_json())
+        except ConfigError as error:  # a feature that the config does not give any more
+            raise GateError(error.problems) from error
         return replace(
             self,
-            recipe=Recipe.from_json(business, self.recipe.to_json()),
+            recipe=recipe,
             estimators=replace(self.estimators, business=business),
             name=name,
             version=version,
@@ -202,22 +194,3 @@ class Model:
             raise DataError(
                 Problem(str(folder), "model.json", "what this version of lapse writes", got, AGAIN)
             ) from error
-
-
-def question(business: Business) -> dict[str, Any]:
-    """Return what a model's predictions mean, as far as the config decides it.
-
-    ``value`` belongs to it: the limits of the tiers are money, found under the values of training.
-    """
-    return {
-        "business": business.business,
-        "currency": business.currency,
-        "timezone": business.timezone,
-        "churn": business.churn.model_dump(mode="json"),
-        "snapshots.horizon": business.snapshots.horizon,
-        "value": business.value.model_dump(mode="json") | {"revenue": list(business.revenue_events)},
-        "features": business.features.model_dump(mode="json", exclude={"trusted"}),
-        "event attributes": {
-            name: [list(event.features), list(event.categories)] for name, event in business.events.items()
-        },
-    }

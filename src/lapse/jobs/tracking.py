@@ -25,8 +25,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 from lapse.config import Business, resolve_url
-from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
-from lapse.jobs.drift import refuse_drift
+from lapse.errors import ConfigError, DataError, LapseError, Problem
 from lapse.jobs.estimators import PREDICTED
 from lapse.jobs.model import Model
 from lapse.jobs.moved import artefacts_of, follow_move
@@ -147,11 +146,7 @@ def fetch(business: Business, which: str) -> Model:
         expected = "its artefacts where training logged them"
         raise DataError(Problem(business.tracking.uri, label, expected, str(error), AGAIN)) from error
     model = Model.load(Path(folder) / "data" / "model")
-    refuse_drift(business, model, label)
-    try:
-        return model.asked_by(business, name=name, version=version)
-    except ConfigError as error:  # a feature that the config does not give any more
-        raise GateError(error.problems) from error
+    return model.asked_by(business, name=name, version=version)
 
 
 def _log_model(client: mlflow.MlflowClient, business: Business, model: Model, example: pd.DataFrame) -> str:

@@ -117,12 +117,15 @@ class Verdict:
         Rows of each kind on the judging dates.
     lasting : tuple of Lasting
         Static columns that know how long customers would stay (:mod:`lapse.leaks.lasting`).
+    strangers : tuple of str
+        Names that are trusted, but are of no column.
     """
 
     columns: tuple[TooGood, ...]
     lapsed: int
     staying: int
     lasting: tuple[Lasting, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -136,9 +139,20 @@ class Verdict:
 
     @property
     def warnings(self) -> list[Problem]:
-        """The columns that are suspicious, or that none was judged."""
+        """The columns that are suspicious, that none was judged, and names of no column."""
+        found = [one.problem for one in self._named if one.verdict == "warning"]
+        found += [
+            Problem(
+                "dataset",
+                "features.trusted",
+                "columns of the dataset, or customer_id",
+                f"'{name}'",
+                "a column that came under another name is not trusted",
+            )
+            for name in self.strangers
+        ]
         if not self.judged:
-            return [
+            found.append(
                 Problem(
                     "dataset",
                     "columns that predict too well",
@@ -147,8 +161,8 @@ class Verdict:
                     f"not judged: only {self.lapsed:,} lapsed, {self.staying:,} staying",
                     "a column that was told the outcome would go unseen: look at how each came about",
                 )
-            ]
-        return [one.problem for one in self._named if one.verdict == "warning"]
+            )
+        return found
 
     @property
     def _named(self) -> list[TooGood | Lasting]:
@@ -223,7 +237,8 @@ def too_good_columns(
     columns = (*_columns(features.iloc[thin], accepted), *_as_columns(identity, accepted)) if judges else ()
     found = [one for name, column in columns if (one := _judge(name, column, outcome, learning, judges))]
     worst_first = sorted(found, key=lambda one: (one.verdict, -one.auc, one.column))
-    return Verdict(tuple(worst_first), lapsed, int(judged.sum()) - lapsed)
+    strangers = tuple(name for name in accepted if name not in {*map(str, features.columns), "customer_id"})
+    return Verdict(tuple(worst_first), lapsed, int(judged.sum()) - lapsed, strangers=strangers)
 
 
 def _verdict(auc: float, certainty: float, marked: float) -> Literal["refused", "warning"] | None:
