@@ -40,11 +40,8 @@ from lapse.schema import Float64, Int32, Int64
 
 UInt8 = npt.NDArray[np.uint8]
 
-WIDEST = 9
-"""Most bits of a part of several leaves: its table has 2^WIDEST columns at most, and stays in cache."""
-
-WIDEST_LEAF = 12
-"""Most bits of a part that is one leaf; with more it has no table."""
+WIDEST = 10
+"""Most bits of a part: its table has 2^WIDEST columns at most, and stays in cache."""
 
 LONGEST_PATH = 62
 """Most features on the path of any leaf: a pattern is the bits of one integer."""
@@ -85,8 +82,8 @@ class Trees:
     parts : Parts
     base : float64, shape (n_outputs,)
         Mean raw score over the training rows.
-    points, weights : float64
-        A Gauss-Legendre rule on [0, 1] for leaves without a table, exact for the longest path.
+    points, weights : float64, shape (longest path + 1, half of it)
+        Row m is a Gauss-Legendre rule on [0, 1] for a leaf of m features that has no table.
     """
 
     n_features: int
@@ -124,7 +121,9 @@ def tabulate(booster: lgb.Booster) -> Trees:
     base = np.zeros(found.n_outputs)
     for number, root in enumerate(found.roots):
         base[number % found.n_outputs] += sum(leaf.value * _share(leaf.path) for leaf in leaves(root))
-    points, weights = gauss_legendre(longest)
+    points, weights = np.zeros((2, longest + 1, max(1, (longest + 1) // 2)))
+    for m in range(1, longest + 1):
+        points[m, : (m + 1) // 2], weights[m, : (m + 1) // 2] = gauss_legendre(m)
     return Trees(
         n_features=found.n_features,
         n_outputs=found.n_outputs,
@@ -164,7 +163,7 @@ class _Part:
         bits = before + own
         features = tuple(dict.fromkeys(steps[0].feature for steps in bits))
         shares = tuple(_share(steps) for steps in bits)
-        if len(bits) > WIDEST_LEAF:
+        if len(bits) > WIDEST:
             assert isinstance(place, Leaf)  # _cut goes on until then
             return cls(bits, features, shares, place.value, None)
         table = np.zeros((len(features), 1 << len(bits)))
