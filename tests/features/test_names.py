@@ -81,7 +81,7 @@ CONTRACT = {
         ("basket__gap_mean", "usually a basket every 6.2 days"),
         ("basket__gap_sd", "time between baskets varies by 2.5 days"),
         ("basket__gap_max", "longest time between baskets: 40 days"),
-        ("basket__since_vs_gap", "3.1 times the usual gap since the last basket"),
+        ("basket__since_vs_gap", "no basket for 19 days, usually every 6"),
         ("basket__since_vs_q90", "1.5 times the longest usual gap since the last basket"),
         ("basket__gap_recent", "lately a basket every 9 days"),
         ("basket__last_gap", "1 day between the last two baskets"),
@@ -120,6 +120,24 @@ CONTRACT = {
 )
 def test_baskets_in_words(name: str, told: str) -> None:
     assert words(name, BASKET, currency="EUR") == told
+
+
+@pytest.mark.parametrize(
+    ("stat", "gap", "told"),
+    [
+        ("recent", 3.4, "no basket for 15 days, lately every 3"),
+        ("recent", 1.0, "no basket for 15 days, lately every day"),
+        ("max", 12.0, "no basket for 15 days, never longer than 12"),
+        ("max", 18.0, "no basket for 15 days, once as long as 18"),
+        ("median", 1.0, "no basket for 15 days, half of the gaps within 1"),
+        ("q90", 9.0, "no basket for 15 days, nine gaps in ten within 9"),
+    ],
+)
+def test_the_days_since_the_last_one_stand_beside_the_gap(stat: str, gap: float, told: str) -> None:
+    row = {f"basket__since_vs_{stat}": 15 / gap, f"basket__gap_{stat}": gap, "basket__days_since_last": 15.0}
+    assert words(f"basket__since_vs_{stat}", row) == told
+    without = {name: value for name, value in row.items() if "gap" not in name}
+    assert words(f"basket__since_vs_{stat}", without).endswith("gap since the last basket")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +186,7 @@ def test_contracts_in_words(name: str, told: str) -> None:
         (
             {"basket__since_vs_gap": 0.04},
             "basket__since_vs_gap",
-            "4 % of the usual gap since the last basket",
+            "no basket for 19 days, usually every 6",
         ),
         (
             {"basket__distinct_department__30d": 1.0},

@@ -61,14 +61,35 @@ def _rhythm_told(text: Callable[[str, float], str]) -> Callable[[Feature, Row], 
     return phrase
 
 
-def _times_since(gap: str) -> Callable[[Feature, Row], str]:
-    def told(noun: str, ratio: float) -> str:
+def _against(stat: str, longer: str, shorter: str, gap: str) -> Callable[[Feature, Row], str]:
+    """Return a phrase for the days since the last one beside another gap of the customer's.
+
+    Parameters
+    ----------
+    stat : str
+        Of that gap.
+    longer, shorter : str
+        What stands between the days and the gap, where the days are at least as long and where they are not.
+    gap : str
+        What to call it where the row does not say how long it is.
+    """
+
+    def told(feature: Feature, row: Row) -> str:
+        ratio, other = row.number(feature), row.number(Feature(feature.event, stat))
+        noun, since = row.entry(feature.event), row.since_last(feature.event)
+        if math.isnan(ratio):
+            return f"too few {plural(feature.event)} on record to know a rhythm"
         if ratio == 0:
             return f"{one(noun)} today"
+        if since is not None and not math.isnan(since) and not math.isnan(other):
+            rounded = round(other) if other >= 3 else other
+            between = longer if ratio >= 1 else shorter
+            length = _every(rounded, _number_of_days) if between.endswith("every") else plain(rounded)
+            return f"no {spaced(row.beginning(feature.event))} for {days(since)}, {between} {length}"
         much = f"{plain(ratio)} times" if ratio >= 1 else f"{percent(ratio)} of"
         return f"{much} {gap} since the last {spaced(noun)}"
 
-    return _rhythm_told(told)
+    return told
 
 
 def _quiet(which: str) -> Callable[[Feature, Row], str]:
@@ -99,11 +120,15 @@ TIMING: Mapping[str, Callable[[Feature, Row], str]] = {
     "gap_q90": _rhythm_told(lambda noun, v: f"nine in ten gaps between {plural(noun)} within {days(v)}"),
     "gap_recent": _rhythm_told(lambda noun, v: f"lately {one(noun)} every {_every(v)}"),
     "last_gap": _rhythm_told(lambda noun, v: f"{days(v)} between the last two {plural(noun)}"),
-    "since_vs_gap": _times_since("the usual gap"),
-    "since_vs_max": _times_since("the longest gap"),
-    "since_vs_median": _times_since("the median gap"),
-    "since_vs_q90": _times_since("the longest usual gap"),
-    "since_vs_recent": _times_since("the recent gap"),
+    "since_vs_gap": _against("gap_mean", "usually every", "usually every", "the usual gap"),
+    "since_vs_max": _against("gap_max", "never longer than", "once as long as", "the longest gap"),
+    "since_vs_median": _against(
+        "gap_median", "half of the gaps within", "half of the gaps within", "the median gap"
+    ),
+    "since_vs_q90": _against(
+        "gap_q90", "nine gaps in ten within", "nine gaps in ten within", "the longest usual gap"
+    ),
+    "since_vs_recent": _against("gap_recent", "lately every", "lately every", "the recent gap"),
     "longer_gaps": _rhythm_told(
         lambda noun, v: f"{percent(v)} of the gaps between {plural(noun)} were longer than this one"
     ),
