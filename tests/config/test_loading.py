@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from lapse.config import Business, load
+from lapse.config.reading import read_yaml
 from lapse.errors import ConfigError
 
 SHOP: dict[str, Any] = {
@@ -360,3 +361,28 @@ def test_errors_name_the_file_from_the_working_directory(
     for path in ("shop.yaml", tmp_path / "shop.yaml"):
         with pytest.raises(ConfigError, match=r"^shop\.yaml: colour"):
             load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("observed_until: 2024-02-30", "dates and numbers that exist"),
+        (f"business: {'9' * 5000}", "dates and numbers that exist"),
+        ("[" * 3000, "keys with values"),
+    ],
+)
+def test_what_yaml_itself_stumbles_over_is_a_mistake_of_the_config(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "odd.yaml")
+    assert caught.value.problems[0].expected == expected
+
+
+def test_a_merged_key_may_be_given_anew(tmp_path: Path) -> None:
+    text = "base: &b {grace: 60d, event: order}\nchurn: {<<: *b, grace: 90d}\n"
+    (tmp_path / "merged.yaml").write_text(text)
+    raw, twice = read_yaml(tmp_path / "merged.yaml", "merged.yaml")
+    assert raw["churn"] == {"grace": "90d", "event": "order"}
+    assert twice == []

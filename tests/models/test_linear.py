@@ -89,6 +89,23 @@ def test_more_rows_than_the_most_are_sampled(monkeypatch: pytest.MonkeyPatch) ->
     assert part != whole
     assert part == fit_linear(matrix, label, np.ones(len(label)), [], 0)
     assert part.slope == pytest.approx(whole.slope, abs=0.15)
+    assert expit(part.raw_score(matrix)).mean() == pytest.approx(label.mean(), abs=0.02)
+
+
+def test_rare_lapses_are_all_fitted_and_the_level_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(60_000, 2)).astype(np.float32)
+    label = (rng.random(60_000) < expit(-8 + matrix[:, 0])).astype(np.float64)
+    assert 10 < label.sum() < 100
+    whole = fit_linear(matrix, label, None, [], 0)
+    assert expit(whole.raw_score(matrix)).mean() == pytest.approx(label.mean(), rel=1e-4)
+    monkeypatch.setattr(linear, "MAX_ROWS", 10_000)
+    part = fit_linear(matrix, label, None, [], 0)
+    assert expit(part.raw_score(matrix)).mean() == pytest.approx(label.mean(), rel=0.1)
+    assert part.slope[0] == pytest.approx(whole.slope[0], abs=0.15)
+    one = np.zeros(60_000)
+    one[-1] = 1.0
+    assert fit_linear(matrix, one, None, [], 0).raw_score(matrix).max() < 0
 
 
 def test_json_keeps_every_digit() -> None:

@@ -33,6 +33,8 @@ def read_yaml(source: Path, where: str) -> tuple[dict[Any, Any], list[Problem]]:
     try:
         loader = yaml.SafeLoader(source.read_text(encoding="utf-8"))
         node = loader.get_single_node()
+        # Before the document is made, which writes what "<<" merges into the nodes.
+        twice = [] if node is None else [Problem(where, *parts) for parts in _given_twice(node, "", set())]
         raw = None if node is None else loader.construct_document(node)
     except OSError as error:
         raise ConfigError(Problem(where, "file", "a readable YAML file", str(error.strerror))) from error
@@ -40,10 +42,14 @@ def read_yaml(source: Path, where: str) -> tuple[dict[Any, Any], list[Problem]]:
         raise ConfigError(Problem(where, "file", "text in UTF-8", str(error))) from None
     except yaml.YAMLError as error:
         raise ConfigError(Problem(where, "file", "valid YAML", describe_url(_told(error)))) from None
+    except ValueError as error:  # a date that is in no calendar, a number with too many digits
+        raise ConfigError(Problem(where, "file", "dates and numbers that exist", str(error))) from None
+    except RecursionError:
+        raise ConfigError(Problem(where, "file", "keys with values", "brackets nested too deeply")) from None
     if node is None or not isinstance(raw, dict):
         got = "nothing" if raw is None else type(raw).__name__
         raise ConfigError(Problem(where, "file", "keys with values", got))
-    return raw, [Problem(where, *parts) for parts in _given_twice(node, "", set())]
+    return raw, twice
 
 
 def _told(error: yaml.YAMLError) -> str:

@@ -66,7 +66,8 @@ def problem_of(item: Mapping[str, Any], where: str) -> Problem:
         got = "nothing"
     elif kind in ("string_type", "invalid_key") and not isinstance(item["input"], (list, dict, type(None))):
         hint = "put it in quotes; YAML reads yes, no, on and off as true and false"
-    return Problem(where, key, _EXPECTED[kind].format(**context), got, hint)
+    expected = _EXPECTED[kind] if kind in _EXPECTED else item["msg"]
+    return Problem(where, key, expected.format(**context), got, hint)
 
 
 def _shown(value: Any, key: str) -> str:

@@ -92,7 +92,7 @@ def fetch(table: Table, wanted: Sequence[str], where: str, folder: Path, home: P
         if table.table is not None:
             address, names = _columns(connection, table.table, where)
             chosen = [name for name in names if name in wanted] or names[:1]
-            quoted = ", ".join(map(connection.dialect.identifier_preparer.quote, chosen))
+            quoted = ", ".join(_quoted(connection, name) for name in chosen)
             result = _run(connection, f"SELECT {quoted} FROM {address}")
         else:
             result = _run(connection, table.query or "")
@@ -151,8 +151,7 @@ def _located(url: sa.URL, where: str, home: Path) -> sa.URL:
 
 
 def _without_secrets(text: str, url: str, written: str) -> str:
-    names = re.findall(r"\$\{(\w+)\}", written)
-    secrets = {os.environ.get(name) for name in names if "pass" in name.lower() or "secret" in name.lower()}
+    secrets = {os.environ.get(name) for name in re.findall(r"\$\{(\w+)\}", written)}
     for secret in (secrets | {sa.make_url(url).password}) - {None, ""}:
         text = text.replace(str(secret), "***")
     return text
@@ -180,7 +179,7 @@ def _columns(connection: sa.Connection, table: str, where: str) -> tuple[str, tu
         )
         raise DataError(Problem(where, "table", "a table of that database", f"none named '{table}'", hint))
     parts = [part for part in (schema, name) if part]
-    return ".".join(map(connection.dialect.identifier_preparer.quote, parts)), known
+    return ".".join(_quoted(connection, part) for part in parts), known
 
 
 def _names_of(inspector: sa.Inspector, table: str, schema: str | None) -> tuple[str, ...]:
@@ -218,14 +217,20 @@ def _column(name: str, values: tuple[Any, ...], where: str) -> pa.Array:
     return made
 
 
+def _quoted(connection: sa.Connection, name: str) -> str:
+    """Return a name as SQL without parameters has it: some dialects double every %, for their formatting."""
+    text = connection.dialect.identifier_preparer.quote(name)
+    return text.replace("%%", "%") if connection.dialect.paramstyle in ("format", "pyformat") else text
+
+
 def _agree(files: Sequence[Path], where: str) -> int:
     """Give all files one schema; return how many rows they have."""
     schemas = [pq.read_schema(file) for file in files]
     try:
         common = pa.unify_schemas([pa.schema([]), *schemas], promote_options="permissive")
+        for file, schema in zip(files, schemas, strict=True):
+            if schema != common:
+                pq.write_table(pq.read_table(file).cast(common), file)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(Problem(where, "columns", "values of one type in each", str(error))) from error
-    for file, schema in zip(files, schemas, strict=True):
-        if schema != common:
-            pq.write_table(pq.read_table(file).cast(common), file)
     return sum(pq.read_metadata(file).num_rows for file in files)

@@ -41,8 +41,18 @@ class Place:
 
     def remove(self) -> None:
         """Remove the folder, then let go of it; to be called once."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
         os.close(self._lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its lock last: without it nobody would sweep what a kill leaves of the folder."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != _LOCK:
+            entry.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep(parent: Path) -> None:
@@ -57,7 +67,7 @@ def _sweep(parent: Path) -> None:
             young = time.time() - os.fstat(lock).st_mtime < _GRACE_SECONDS
             if owner == os.getuid() and not young:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)  # which leaves links alone
+                _remove(folder)
         except BlockingIOError:
             continue  # its process lives
         finally:

@@ -63,6 +63,7 @@ def _leaves(tree: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, st
         key = f"{within}{name}"
         if key == _ATTRIBUTES:
             for event, (features, categories) in value.items():
+                yield f"events.{event}", "mapped"
                 yield from _leaves({"features": features, "categories": categories}, f"events.{event}.")
         elif isinstance(value, Mapping):
             yield from _leaves(value, f"{key}.")
@@ -86,6 +87,7 @@ def question(business: Business) -> dict[str, Any]:
         "value": business.value.model_dump(mode="json") | {"revenue": list(business.revenue_events)},
         "features": business.features.model_dump(mode="json", exclude={"trusted"}),
         "event attributes": {
-            name: [list(event.features), list(event.categories)] for name, event in business.events.items()
+            name: [sorted(event.features), sorted(event.categories)]
+            for name, event in business.events.items()
         },
     }

@@ -116,8 +116,9 @@ def _server_problems(business: Business) -> list[Problem]:
         parts = urlsplit(uri)
         kind = parts.scheme.partition("+")[0]
         host, port = parts.hostname, parts.port or _PORTS.get(kind)
-    except ValueError as error:
-        return [refused_store(business, str(error))]
+    except ValueError:
+        got = "an address that cannot be read: write / : @ and the like in a password as %2F, %3A, %40"
+        return [refused_store(business, got)]
     if host is None or port is None:
         return []
     try:

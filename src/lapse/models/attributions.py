@@ -31,7 +31,7 @@ def attribute(trees: Trees, matrix: Float32, num_threads: int) -> Float64:
     trees : Trees
     matrix : float32, shape (n, n_features)
     num_threads : int
-        0 for one a core. The result does not depend on it.
+        0 or less for one a core. The result does not depend on it.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def attribute(trees: Trees, matrix: Float32, num_threads: int) -> Float64:
         )
         out[rows] = added.reshape(-1, block.shape[1]).T
 
-    with ThreadPoolExecutor(num_threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(num_threads if num_threads > 0 else os.cpu_count()) as pool:
         list(pool.map(work, range(0, n, ROWS_A_BLOCK)))
     return out
 

@@ -121,7 +121,8 @@ def choose(said: Mapping[Kind, Float64], label: Float64, weight: Float64 | None)
     """Return the first kind, unless another did clearly better on rows that neither has seen.
 
     Slices are small and kinds are alike, so the best one on a slice is often so by luck: the first is left
-    only for one whose log loss is lower by :data:`CLEAR` standard errors of the paired difference.
+    only for one whose log loss is lower by :data:`CLEAR` standard errors of the paired difference. Rows
+    count as independent, which those of one customer are not, so the true error is somewhat larger.
 
     Parameters
     ----------

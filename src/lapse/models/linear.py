@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from lapse.schema import Float32, Float64
+from lapse.schema import Float32, Float64, Int64
 
 EDGE: float = 4.0
 """Standard deviations from the mean within which a value counts."""
@@ -25,7 +25,7 @@ PRIOR_VARIANCE: float = 0.1
 """Variance of the normal prior of each standardised coefficient: the ridge penalty is its inverse."""
 
 MAX_ROWS: int = 200_000
-"""Most rows that are fitted; of more, a simple random sample."""
+"""Most rows that are fitted; of more, a random sample, in which the rarer label keeps up to half of them."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,9 @@ def fit_linear(
     [-1.7, 0.1, 1.1, 1.8, 0.9]
     """
     if len(matrix) > MAX_ROWS:
-        rows = np.sort(np.random.default_rng(random_state).choice(len(matrix), MAX_ROWS, replace=False))
-        matrix, label, weight = matrix[rows], label[rows], None if weight is None else weight[rows]
+        rows, counts_for = _sample(label, np.random.default_rng(random_state))
+        matrix, label = matrix[rows], label[rows]
+        weight = counts_for if weight is None else weight[rows] * counts_for
     missing = np.isnan(matrix)
     # The scaler warns of a feature without any value, for which 0 stands as well as any other.
     spread = StandardScaler().fit(
@@ -119,7 +120,7 @@ def fit_linear(
     missing[:, list(categorical)] = False
     some = np.flatnonzero(missing.any(axis=0))
     design = np.hstack([values, missing[:, some]])
-    model = LogisticRegression(C=PRIOR_VARIANCE, solver="newton-cholesky", max_iter=200)
+    model = LogisticRegression(C=PRIOR_VARIANCE, solver="newton-cholesky", tol=1e-10, max_iter=200)
     model.fit(design, label, sample_weight=weight)
     n = matrix.shape[1]
     slope, gap = model.coef_[0, :n], np.zeros(n)
@@ -133,6 +134,20 @@ def fit_linear(
         usual=tuple(usual.tolist()),
         base=float(model.intercept_[0] + usual.sum()),
     )
+
+
+def _sample(label: Float64, rng: np.random.Generator) -> tuple[Int64, Float64]:
+    """Return :data:`MAX_ROWS` positions, ascending, and how many rows of its label each stands for."""
+    by_label = [np.flatnonzero(label == value) for value in (0.0, 1.0)]
+    rarer = min(map(len, by_label))
+    kept = min(rarer, MAX_ROWS // 2)
+    taken = [kept if len(rows) == rarer else MAX_ROWS - kept for rows in by_label]
+    if len(by_label[0]) == len(by_label[1]):
+        taken = [MAX_ROWS // 2, MAX_ROWS - MAX_ROWS // 2]
+    drawn = [rng.choice(rows, n, replace=False) for rows, n in zip(by_label, taken, strict=True)]
+    stands_for = [np.full(n, len(rows) / n) for rows, n in zip(by_label, taken, strict=True)]
+    order = np.argsort(np.concatenate(drawn))
+    return np.concatenate(drawn)[order], np.concatenate(stands_for)[order]
 
 
 def _standardised(

@@ -172,7 +172,7 @@ class _Part:
         for leaf in leaves(place):
             slots = _features(leaf.path)
             asked = [
-                (slot, position.get(step.node, of_feature.get(step.feature, 0)), step.left)
+                (slot, position[step.node], step.left)
                 if step.node in position
                 else (slot, of_feature[step.feature], True)
                 for slot, steps in enumerate(slots.values())
