@@ -42,7 +42,7 @@ def test_a_moved_folder_keeps_its_models(shop: Place, tmp_path: Path) -> None:
         away.rename(original)
     assert found.recipe.names == shop.model.recipe.names
     written = addresses(copy / "mlflow.db")
-    assert len(written) == 4
+    assert len(written) == len(addresses(original / "mlflow.db")) >= 4
     assert all(one.startswith((copy / "mlartifacts").as_uri()) for one in written)
     assert all(
         one.startswith((original / "mlartifacts").as_uri()) for one in addresses(original / "mlflow.db")
