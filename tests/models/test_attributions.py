@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lapse.models import tree_tables
 from lapse.models.attributions import ROWS_A_BLOCK, attribute
-from lapse.models.tree_tables import leaf_table, tabulate
+from lapse.models.tree_tables import shapley, tabulate
 from lapse.schema import Float32, Float64
 
 
@@ -96,7 +96,7 @@ def test_a_table_is_the_shapley_values_of_the_game(value: float, shares: list[fl
     """Against the definition: a mean over all coalitions of what a player adds."""
     m = len(shares)
     share = np.array(shares)
-    table = leaf_table(value, share, *tree_tables.gauss_legendre(m)).reshape(m, -1)
+    table = shapley(value, share, np.arange(2**m), *tree_tables.gauss_legendre(m))
     for pattern in range(2**m):
         met = [(pattern >> slot) & 1 for slot in range(m)]
         for slot in range(m):

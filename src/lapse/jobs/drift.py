@@ -12,7 +12,6 @@ from typing import Any
 from lapse.config import Business
 from lapse.errors import GateError, Problem
 
-_ATTRIBUTES = "event attributes"
 _NOTHING = "nothing"
 
 
@@ -54,18 +53,14 @@ def differences(trained: Mapping[str, Any], asked: Mapping[str, Any]) -> list[tu
     return [
         (key, ours.get(key, _NOTHING), theirs.get(key, _NOTHING))
         for key in dict.fromkeys((*ours, *theirs))
-        if ours.get(key) != theirs.get(key)
+        if ours.get(key, _NOTHING) != theirs.get(key, _NOTHING)
     ]
 
 
 def _leaves(tree: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
     for name, value in tree.items():
         key = f"{within}{name}"
-        if key == _ATTRIBUTES:
-            for event, (features, categories) in value.items():
-                yield f"events.{event}", "mapped"
-                yield from _leaves({"features": features, "categories": categories}, f"events.{event}.")
-        elif isinstance(value, Mapping):
+        if isinstance(value, Mapping):
             yield from _leaves(value, f"{key}.")
         elif isinstance(value, list | tuple):
             yield key, ", ".join(map(str, value)) or _NOTHING
@@ -86,8 +81,12 @@ def question(business: Business) -> dict[str, Any]:
         "snapshots.horizon": business.snapshots.horizon,
         "value": business.value.model_dump(mode="json") | {"revenue": list(business.revenue_events)},
         "features": business.features.model_dump(mode="json", exclude={"trusted"}),
-        "event attributes": {
-            name: [sorted(event.features), sorted(event.categories)]
+        "events": {
+            name: {
+                "mapped": True,
+                "features": sorted(event.features),
+                "categories": sorted(event.categories),
+            }
             for name, event in business.events.items()
         },
     }

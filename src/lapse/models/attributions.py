@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from lapse.models.tree_paths import NAN, ZERO, Nodes, UInt8
-from lapse.models.tree_tables import Parts, Trees
+from lapse.models.tree_tables import Parts, Trees, shapley
 from lapse.schema import Float32, Float64, Int64
 
 ROWS_A_BLOCK = 2_048
@@ -120,33 +120,15 @@ def _look_up(parts: Parts, part: int, pattern: Int64, out: Float64) -> None:
 def _integrate(
     parts: Parts, part: int, pattern: Int64, points: Float64, weights: Float64, out: Float64
 ) -> None:
-    """Add what a leaf without a table gives to every row: the integral of the module on tables."""
+    """Add what a leaf without a table gives to every row."""
     begin, end = parts.bits[part], parts.bits[part + 1]
-    first, n_rows, m = parts.rows[part], len(pattern), end - begin
-    met, before, total = np.empty((m, n_rows)), np.empty((m, n_rows)), np.zeros((m, n_rows))
-    for slot in range(m):
-        for row in range(n_rows):
-            met[slot, row] = (pattern[row] >> slot) & 1
-    product = np.empty(n_rows)
-    for q in range((m + 1) // 2):
-        t = points[m, q]
-        product[:] = weights[m, q]
-        for slot in range(m):
-            rest = (1.0 - t) * parts.share[begin + slot]
-            for row in range(n_rows):
-                before[slot, row] = product[row]
-                product[row] *= t * met[slot, row] + rest
-        product[:] = 1.0
-        for slot in range(m - 1, -1, -1):
-            rest = (1.0 - t) * parts.share[begin + slot]
-            for row in range(n_rows):
-                total[slot, row] += before[slot, row] * product[row]
-                product[row] *= t * met[slot, row] + rest
+    first, m = parts.rows[part], end - begin
+    rule = (m + 1) // 2
+    added = shapley(parts.value[part], parts.share[begin:end], pattern, points[m, :rule], weights[m, :rule])
     for slot in range(m):
         feature = parts.feature[first + slot]
-        for row in range(n_rows):
-            gap = met[slot, row] - parts.share[begin + slot]
-            out[feature, row] += parts.value[part] * gap * total[slot, row]
+        for row in range(len(pattern)):
+            out[feature, row] += added[slot, row]
 
 
 @njit(cache=True, nogil=True)

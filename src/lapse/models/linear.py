@@ -139,11 +139,9 @@ def fit_linear(
 def _sample(label: Float64, rng: np.random.Generator) -> tuple[Int64, Float64]:
     """Return :data:`MAX_ROWS` positions, ascending, and how many rows of its label each stands for."""
     by_label = [np.flatnonzero(label == value) for value in (0.0, 1.0)]
-    rarer = min(map(len, by_label))
-    kept = min(rarer, MAX_ROWS // 2)
-    taken = [kept if len(rows) == rarer else MAX_ROWS - kept for rows in by_label]
-    if len(by_label[0]) == len(by_label[1]):
-        taken = [MAX_ROWS // 2, MAX_ROWS - MAX_ROWS // 2]
+    staying, lapsed = map(len, by_label)
+    first = min(staying, max(MAX_ROWS // 2, MAX_ROWS - lapsed))
+    taken = (first, MAX_ROWS - first)
     drawn = [rng.choice(rows, n, replace=False) for rows, n in zip(by_label, taken, strict=True)]
     stands_for = [np.full(n, len(rows) / n) for rows, n in zip(by_label, taken, strict=True)]
     order = np.argsort(np.concatenate(drawn))

@@ -22,11 +22,9 @@ from lapse.errors import DataError, Problem
 from lapse.models import boosting
 from lapse.models.ahead import Ahead
 from lapse.models.encoding import Encoding
+from lapse.models.exposure import MIN_ROWS
 from lapse.models.person_period import choose_snapshots, scores_by_step, steps_a_year, with_step
 from lapse.schema import Bool, Float64
-
-MIN_ROWS = 50
-"""Fewest rows in the last step that counts as observed."""
 
 
 class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -28,17 +28,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from lapse.models.tree_paths import Leaf, Nodes, Place, Step, flat_nodes, inner_nodes, leaves, read_trees
+from lapse.models.tree_paths import (
+    Leaf,
+    Nodes,
+    Place,
+    Step,
+    UInt8,
+    flat_nodes,
+    inner_nodes,
+    leaves,
+    read_trees,
+)
 from lapse.schema import Float64, Int32, Int64
-
-UInt8 = npt.NDArray[np.uint8]
 
 WIDEST = 10
 """Most bits of a part: its table has 2^WIDEST columns at most, and stays in cache."""
@@ -224,6 +232,7 @@ def _share(steps: Sequence[Step]) -> float:
     return float(np.prod([step.share for step in steps]))
 
 
+@cache
 def gauss_legendre(n_features: int) -> tuple[Float64, Float64]:
     """Return the Gauss-Legendre points and weights on [0, 1], exact up to degree n_features - 1."""
     points, weights = np.polynomial.legendre.leggauss(max(1, (n_features + 1) // 2))
@@ -255,60 +264,55 @@ def add_leaf(
     points, weights : float64
         A rule on [0, 1], exact up to degree m - 1.
     """
-    own = leaf_table(value, share, points, weights)
+    own = shapley(value, share, np.arange(1 << len(share)), points, weights)
     for pattern in range(table.shape[1]):
         met = (1 << len(share)) - 1
         for c in range(len(asked)):
             if (pattern >> asked[c, 1]) & 1 != asked[c, 2]:
                 met &= ~(1 << asked[c, 0])
         for slot in range(len(share)):
-            table[row[slot], pattern] += own[(slot << len(share)) + met]
+            table[row[slot], pattern] += own[slot, met]
 
 
 @njit(cache=True, nogil=True)
-def leaf_table(value: float, share: Float64, points: Float64, weights: Float64) -> Float64:
-    """Return the Shapley values of a leaf for every pattern of conditions met.
+def shapley(value: float, share: Float64, pattern: Int64, points: Float64, weights: Float64) -> Float64:
+    """Return the Shapley values of a leaf for patterns of conditions met: the integral of the module.
 
     Parameters
     ----------
     value : float
         Of the leaf.
     share : float64, shape (m,)
+    pattern : int64, shape (n,)
+        Bit k says whether slot k is met.
     points, weights : float64
         A rule on [0, 1], exact up to degree m - 1.
 
     Returns
     -------
-    float64, shape (m * 2^m,)
-        Slot by slot; the pattern's bit k says whether slot k is met.
+    float64, shape (m, n)
     """
-    m = len(share)
-    table = np.zeros(m << m)
-    added = np.empty(m)
-    for pattern in range(1 << m):
-        add_shapley(value, share, pattern, points, weights, added)
-        for slot in range(m):
-            table[(slot << m) + pattern] = added[slot]
-    return table
-
-
-@njit(cache=True, nogil=True)
-def add_shapley(
-    value: float, share: Float64, pattern: int, points: Float64, weights: Float64, out: Float64
-) -> None:
-    """Write the Shapley values of a leaf's slots for one pattern into ``out``."""
-    m = len(share)
-    before = np.empty(m)
-    out[:m] = 0.0
+    m, n = len(share), len(pattern)
+    met, before, total = np.empty((m, n)), np.empty((m, n)), np.zeros((m, n))
+    for slot in range(m):
+        for row in range(n):
+            met[slot, row] = (pattern[row] >> slot) & 1
+    product = np.empty(n)
     for q in range(len(points)):
         t = points[q]
-        product = weights[q]
+        product[:] = weights[q]
         for slot in range(m):
-            before[slot] = product
-            product *= t * ((pattern >> slot) & 1) + (1.0 - t) * share[slot]
-        product = 1.0
+            rest = (1.0 - t) * share[slot]
+            for row in range(n):
+                before[slot, row] = product[row]
+                product[row] *= t * met[slot, row] + rest
+        product[:] = 1.0
         for slot in range(m - 1, -1, -1):
-            out[slot] += before[slot] * product
-            product *= t * ((pattern >> slot) & 1) + (1.0 - t) * share[slot]
+            rest = (1.0 - t) * share[slot]
+            for row in range(n):
+                total[slot, row] += before[slot, row] * product[row]
+                product[row] *= t * met[slot, row] + rest
     for slot in range(m):
-        out[slot] *= value * (((pattern >> slot) & 1) - share[slot])
+        for row in range(n):
+            total[slot, row] *= value * (met[slot, row] - share[slot])
+    return total
