@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lapse.dataset import Dataset, Labelled, Unlabelled, snapshots
     from lapse.errors import ConfigError, DataError, GateError, LapseError
     from lapse.history import History, read
+    from lapse.jobs.features import write_features
     from lapse.jobs.model import Model
     from lapse.jobs.train import train
     from lapse.models.defection import Defection
@@ -39,6 +40,7 @@ _WHERE = {
     "Labelled": "lapse.dataset",
     "Unlabelled": "lapse.dataset",
     "train": "lapse.jobs.train",
+    "write_features": "lapse.jobs.features",
     "Model": "lapse.jobs.model",
     "Defection": "lapse.models.defection",
     "Lifetime": "lapse.models.lifetime",
@@ -66,6 +68,7 @@ __all__ = [
     "read",
     "snapshots",
     "train",
+    "write_features",
 ]
 
 

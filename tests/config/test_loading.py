@@ -157,6 +157,8 @@ REFUSED = [
     ([("events.order.categories", ["id"])], "events.order.categories: expected attributes of customers, got"),
     ([("events.order.features", {"shown": "id"})], "features: expected attributes of customers, got the cus"),
     ([("events.order.features", {"x": "PAID"})], "expected columns that differ by more than case, got 'PAID"),
+    ([("features.also", ["sale__max__7d"])], "features.also: expected <event>__<stat> or <event>__<stat>__"),
+    ([("features.also", ["order__max__8d"])], "features.also: expected a window of features.windows: "),
     ([("features.trusted", ["foo"])], "features.trusted: expected a feature <event>__<stat>, the event one"),
     ([("features.trusted", ["sale__count__7d"])], "features.trusted: expected a feature <event>__<stat>"),
     ([("value.revenue", [True])], "value.revenue.0: expected text, got true"),

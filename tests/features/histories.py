@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from lapse.config import Business
+from lapse.features import fit_recipe
+from lapse.features.families import names_on_request
 from lapse.schema import NEVER, Bucket, Snapshots
 from tests.building import bucket
 
@@ -34,7 +36,7 @@ _COMMON = {
 }
 
 
-def business(name: str, custom: Mapping[str, str] | None = None) -> Business:
+def business(name: str, custom: Mapping[str, str] | None = None, also: Sequence[str] = ()) -> Business:
     """Return the gym (contract, visits, complaints) or the shop (orders, coupons)."""
     key = {"customer_id": "id", "time": "t", "known_at": "k"}
     mixed = {"features": ["room"], "categories": ["room", "coach"]}
@@ -56,8 +58,16 @@ def business(name: str, custom: Mapping[str, str] | None = None) -> Business:
         }
         churn = {"event": "order", "grace": "30d"}
     raw = {**_COMMON, "business": name, "events": events, "churn": churn}
-    raw["features"] = {**_COMMON["features"], "custom": dict(custom or {})}
+    raw["features"] = {**_COMMON["features"], "custom": dict(custom or {}), "also": list(also)}
     return Business.model_validate(raw)
+
+
+def asking_for_all(name: str, whole: Bucket, custom: Mapping[str, str] | None = None) -> Business:
+    """Return a business that asks for every feature that it does not get unasked."""
+    plain = fit_recipe(business(name, custom), [whole], LAST)
+    there = set(plain.names)
+    asked = [one for one in names_on_request(plain.business, plain.shares) if one not in there]
+    return business(name, custom, asked)
 
 
 def some_events(rng: np.random.Generator, kind: str, customers: list[object], most: int = 12) -> pd.DataFrame:

@@ -28,6 +28,7 @@ PLAIN: dict[str, str] = {
     "max": "max(amount) FILTER (day > t - {w})",
     "last_amount": "last(amount ORDER BY pos) FILTER (pos IS NOT NULL)",
     "days_since_last": "t - max(day)",
+    "days_since_first": "t - min(day)",
     "trend": """(count(pos) FILTER (day > t - {w}) / least({w}, greatest(t - {begin} + 1, 1)))
                 / (nullif(count(pos) FILTER (day > t - {larger}), 0)
                    / least({larger}, greatest(t - {begin} + 1, 1)))""",
@@ -204,10 +205,15 @@ def _special(recipe: Recipe, kind: str, stat: str, window: int | None) -> str:
         return (
             f"SELECT count(DISTINCT {stat.removeprefix('distinct_')}) FILTER (day > t - {window}) {grouped}"
         )
+    prefixes = ("share", "spend_share", "count")
     [share] = [
-        s for s in recipe.shares if s.event == kind and stat in (f"share_{s.slug}", f"spend_share_{s.slug}")
+        s for s in recipe.shares if s.event == kind and stat in [f"{prefix}_{s.slug}" for prefix in prefixes]
     ]
     quantity = "greatest(amount, 0)" if stat.startswith("spend_") else "1"
     value = share.value.replace("'", "''")
+    if stat.startswith("count_"):
+        scale = SCALE.format(w=window, kind=kind)
+        return f"""SELECT {scale} * count(*) FILTER (day > t - {window} AND {share.column} = '{value}')
+                   FROM seen_{kind} GROUP BY n, t ORDER BY n"""
     return f"""SELECT coalesce(sum({quantity}) FILTER (day > t - {window} AND {share.column} = '{value}'), 0)
                / nullif(sum({quantity}) FILTER (day > t - {window}), 0) {grouped}"""

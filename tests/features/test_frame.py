@@ -11,6 +11,7 @@ from lapse.schema import Bucket, Snapshots
 from tests.features.histories import (
     FIRST,
     LAST,
+    asking_for_all,
     assemble,
     business,
     some_frames,
@@ -24,7 +25,7 @@ def made(name: str, seed: int, n: int) -> tuple[Recipe, Bucket, Snapshots]:
     rng = np.random.default_rng(seed)
     customers: list[object] = [f"c{i:04d}" for i in range(n)]
     whole = assemble(name, customers, some_frames(rng, name, customers), some_profile(rng, n))
-    return fit_recipe(business(name), [whole], LAST), whole, some_snapshots(rng, n)
+    return fit_recipe(asking_for_all(name, whole), [whole], LAST), whole, some_snapshots(rng, n)
 
 
 @pytest.mark.parametrize(("name", "seed"), [("gym", 1), ("gym", 2), ("shop", 3), ("shop", 4)])
@@ -98,7 +99,7 @@ def test_a_row_depends_on_no_other_customer() -> None:
 def test_a_recipe_survives_json() -> None:
     for name in ("gym", "shop"):
         recipe, whole, asked = made(name, 9, 30)
-        again = Recipe.from_json(business(name), json.loads(json.dumps(recipe.to_json())))
+        again = Recipe.from_json(recipe.business, json.loads(json.dumps(recipe.to_json())))
         assert again == recipe
         assert same(compute(again, whole, asked), compute(recipe, whole, asked))
 

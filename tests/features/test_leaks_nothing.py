@@ -17,6 +17,7 @@ from lapse.schema import Snapshots
 from tests.features.histories import (
     FIRST,
     LAST,
+    asking_for_all,
     assemble,
     business,
     ends,
@@ -48,7 +49,7 @@ def recipe_of(name: str) -> Recipe:
     rng = np.random.default_rng(0)
     customers: list[object] = list(range(60))
     whole = assemble(name, customers, some_frames(rng, name, customers), some_profile(rng, 60))
-    return fit_recipe(business(name, CUSTOM[name]), [whole], LAST)
+    return fit_recipe(asking_for_all(name, whole, CUSTOM[name]), [whole], LAST)
 
 
 def other_rows(

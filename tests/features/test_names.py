@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from lapse.features import compute, fit_recipe, group_of, words
-from lapse.features.families import FAMILIES
+from lapse.features.families import ASKED_BY_WINDOW, ASKED_FOR, ASKED_WITH_MONEY, FAMILIES
 from lapse.features.names import silence_told
 from lapse.features.phrases import PHRASES
 from lapse.features.wording import days, one, percent, plain, plural, whole
 from tests.features.histories import (
     FIRST,
     LAST,
+    asking_for_all,
     assemble,
     business,
     some_frames,
@@ -376,7 +377,8 @@ def test_features_of_one_silence_are_known_as_such() -> None:
 
 
 def test_every_stat_has_its_phrase() -> None:
-    assert {stat for family in FAMILIES for stat in family.stats} == set(PHRASES)
+    asked = {*ASKED_FOR, *ASKED_BY_WINDOW, *ASKED_WITH_MONEY, "last_amount"}
+    assert {stat for family in FAMILIES for stat in family.stats} | asked == set(PHRASES)
 
 
 @pytest.mark.parametrize("name", ["gym", "shop"])
@@ -385,7 +387,7 @@ def test_every_feature_and_group_of_every_row_has_words(name: str, missing: obje
     rng = np.random.default_rng(1)
     customers: list[object] = list(range(25))
     whole = assemble(name, customers, some_frames(rng, name, customers), some_profile(rng, 25))
-    recipe = fit_recipe(business(name), [whole], LAST)
+    recipe = fit_recipe(asking_for_all(name, whole), [whole], LAST)
     for row in compute(recipe, whole, some_snapshots(rng, 25)).to_pylist()[::3]:
         values = row if missing == "as it is" else dict.fromkeys(row, missing)
         for name_or_group in {*recipe.names, *map(group_of, recipe.names)}:
@@ -397,6 +399,21 @@ def test_every_feature_and_group_of_every_row_has_words(name: str, missing: obje
             assert not re.search(r"\ba [aeio]|\bon the day|\d\.0\b", told)
             assert "_" not in told
             assert len(told) < 100
+
+
+def test_what_is_asked_for_has_words_of_its_own() -> None:
+    row = {
+        "basket__days_since_first": 400.0,
+        "basket__count_department_deli__30d": 3.0,
+        "visit__days_since_first": NAN,
+        "visit__count_room_pool__7d": 0.0,
+        "basket__silence_chance__30d": 0.1,
+    }
+    assert words("basket__days_since_first", row) == "first basket 400 days ago"
+    assert words("basket__count_department_deli__30d", row) == "3 baskets in 30 days: department deli"
+    assert words("visit__days_since_first", row) == "no visit on record"
+    assert words("visit__count_room_pool__7d", row) == "no visit record in 7 days: room pool"
+    assert group_of("visit__count_room_pool__7d") == "visit mix"
 
 
 def test_every_feature_of_a_recipe_is_in_few_groups() -> None:

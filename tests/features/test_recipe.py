@@ -170,6 +170,22 @@ def test_a_recipe_may_ask_for_fewer_features() -> None:
     assert compute(fewer, whole, asked).equals(compute(full, whole, asked).select(some))
 
 
+def test_what_no_kernel_computes_cannot_be_asked_for() -> None:
+    also = ["order__cuont__7d", "coupon__sum__7d", "order__count_room_z__7d", "order__max__7d"]
+    with pytest.raises(ConfigError) as error:
+        fit_recipe(business("shop", also=also), [shop(orders(["a"]))], LONG_AFTER)
+    assert [problem.got for problem in error.value.problems] == [f"'{name}'" for name in also[:3]]
+    assert "did you mean 'order__count__7d'? stats there: count, count_coach_" in str(error.value)
+
+
+def test_what_is_asked_for_stands_behind_what_a_business_gets_anyway() -> None:
+    also = ["order__max__7d", "order__count__7d", "coupon__days__7d"]
+    plain, asked = (
+        fit_recipe(business("shop", also=names), [shop(orders(["a"]))], LONG_AFTER) for names in ((), also)
+    )
+    assert asked.names == (*plain.names, "order__max__7d", "coupon__days__7d")
+
+
 def test_windows_of_one_length_give_no_trend() -> None:
     raw = business("shop").model_dump()
     raw["features"]["windows"] = ["30d"]

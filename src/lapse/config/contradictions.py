@@ -32,6 +32,7 @@ def contradictions(business: Business, where: str) -> list[Problem]:
         _check_value,
         _check_custom,
         _check_trusted,
+        _check_also,
         _check_tracking,
         _check_repeats,
     )
@@ -245,6 +246,18 @@ def _check_trusted(business: Business) -> Iterator[tuple[str, str, str, str]]:
         if name != "customer_id" and not (joint and first in known):
             expected = f"a feature <event>__<stat>, the event one of {', '.join(known)}"
             yield "features.trusted", expected, f"'{name}'", "lapse check names the features it suspects"
+
+
+def _check_also(business: Business) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what cannot be asked for, whatever the data are: of no mapped event, or over no window."""
+    windows = ", ".join(f"{days}d" for days in business.features.windows)
+    for name in business.features.also:
+        event, *parts = name.split("__")
+        if event not in business.events or len(parts) not in (1, 2):
+            expected = f"<event>__<stat> or <event>__<stat>__<window>, of {', '.join(business.events)}"
+            yield "features.also", expected, f"'{name}'", ""
+        elif len(parts) > 1 and parts[1] not in windows.split(", "):
+            yield "features.also", f"a window of features.windows: {windows}", f"'{name}'", ""
 
 
 def _check_repeats(business: Business) -> Iterator[tuple[str, str, str, str]]:

@@ -110,6 +110,7 @@ class FeaturePlan(_Section):
     trusted: tuple[Text, ...] = Field(
         (), description="columns that were looked at: they may predict very well"
     )
+    also: tuple[Text, ...] = Field((), description="further features of the grammar, such as order__max__30d")
     custom: dict[str, str] = Field(
         {}, description="feature name (event__stat or event__stat__window): 'module:function'"
     )

@@ -29,10 +29,14 @@ QUIET_DAYS = 7
 def unlabelled(history: History, as_of: date | str, recipe: Recipe | None) -> Unlabelled:
     """Return the dataset of one date; see :func:`lapse.dataset.snapshots`."""
     day = scoring_day(history, as_of)
-    first_test = first_test_day(history.business, history.data_end)
-    until = day if first_test is None else min(day, first_test)
-    recipe = recipe or fit_recipe(history.business, history.buckets(), until)
+    recipe = recipe or fit_recipe(history.business, history.buckets(), choice_day(history, day))
     return Unlabelled.join(list(scoring_parts(history, day, recipe)))
+
+
+def choice_day(history: History, day: int) -> int:
+    """Return up to which day the choices of a recipe may look: the first test date, or ``day`` if earlier."""
+    first_test = first_test_day(history.business, history.data_end)
+    return day if first_test is None else min(day, first_test)
 
 
 def scoring_day(history: History, as_of: date | str) -> int:

@@ -1,7 +1,8 @@
-"""Product mix: how many different values a category had, and which share the most frequent ones have.
+"""Product mix: how many different values a category had, and how often and which share the top ones have.
 
 In: one kind's events, one of its ``categories`` columns, snapshots. Out: distinct values by window, and for
-the top values that the recipe has chosen the share of events and of spend in the largest window.
+the top values that the recipe has chosen the number of events by window, and the share of events and of
+spend in the largest one.
 """
 
 from __future__ import annotations
@@ -104,6 +105,43 @@ def _walk_shares(
                 out[1, k, row] = spend[k] / all_spend
 
 
+@njit(cache=True, nogil=True)
+def _walk_counts(
+    offsets: Int64,
+    day: Int32,
+    known_day: Int32,
+    choice: npt.NDArray[np.int32],
+    n_choices: int,
+    customer: Int64,
+    as_of: Int32,
+    windows: Int64,
+    first_day: int,
+    out: Float32,
+) -> None:
+    n_windows = len(windows)
+    count = np.zeros((n_windows, n_choices), np.int64)
+    for row in range(len(as_of)):
+        t = as_of[row]
+        count[:] = 0
+        first = offsets[customer[row]]
+        i = begun_until(day, first, offsets[customer[row] + 1], t)
+        ring = 0
+        while i > first:
+            i -= 1
+            while ring < n_windows and t - day[i] >= windows[ring]:
+                ring += 1
+            if ring == n_windows:
+                break
+            if known_day[i] <= t and choice[i] >= 0:
+                count[ring, choice[i]] += 1
+        there = max(t - first_day + 1, 1)
+        for k in range(n_choices):
+            upto = 0
+            for w in range(n_windows):
+                upto += count[w, k]
+                out[k, w, row] = upto * (windows[w] / min(windows[w], there))
+
+
 def distinct(
     events: Events, snapshots: Snapshots, attribute: pa.Array, windows: tuple[int, ...]
 ) -> dict[int, Float32]:
@@ -151,18 +189,13 @@ def shares(
         where there is none). Refunds are left out, so that a share stays between 0 and 1. Events without a
         value count in the denominators.
     """
-    codes, values = codes_of(attribute)
-    place = {value: number for number, value in enumerate(chosen)}
-    choices = np.array(
-        [*(place.get(value, -1) if value is not None else -1 for value in values), -1], np.int32
-    )
     out = np.full((2, len(chosen), len(snapshots)), np.nan, np.float32)
     _walk_shares(
         events.offsets,
         events.day,
         events.known_day,
         events.amount,
-        choices[codes],
+        _choices(attribute, chosen),
         len(chosen),
         snapshots.customer,
         snapshots.day,
@@ -170,3 +203,54 @@ def shares(
         out,
     )
     return out
+
+
+def counts(
+    events: Events,
+    snapshots: Snapshots,
+    attribute: pa.Array,
+    chosen: Sequence[str],
+    windows: tuple[int, ...],
+    first_day: int,
+) -> Float32:
+    """Return how many events with each chosen value each window has.
+
+    Parameters
+    ----------
+    events : Events
+    snapshots : Snapshots
+    attribute : pyarrow.Array, shape (n_events,)
+    chosen : sequence of str
+        Values, as text.
+    windows : tuple of int
+        Days, ascending.
+    first_day : int
+        The day on which the data of this kind begin; a window that reaches back behind it is scaled up to its
+        full length, as :func:`lapse.features.windows.compute` does.
+
+    Returns
+    -------
+    float32, shape (n_chosen, n_windows, n_snapshots)
+    """
+    out = np.empty((len(chosen), len(windows), len(snapshots)), np.float32)
+    _walk_counts(
+        events.offsets,
+        events.day,
+        events.known_day,
+        _choices(attribute, chosen),
+        len(chosen),
+        snapshots.customer,
+        snapshots.day,
+        np.array(windows, np.int64),
+        first_day,
+        out,
+    )
+    return out
+
+
+def _choices(attribute: pa.Array, chosen: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Return the place among the chosen values of each event's, -1 where it is another one or null."""
+    codes, values = codes_of(attribute)
+    place = {value: number for number, value in enumerate(chosen)}
+    choices = [*(place.get(value, -1) if value is not None else -1 for value in values), -1]
+    return np.array(choices, np.int32)[codes]

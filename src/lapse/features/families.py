@@ -2,8 +2,9 @@
 
 In: the config, and the values of categories whose shares are features. Out: names in column order.
 
-:data:`FAMILIES` is the one table that says which stats which events get. To drop a family or to add one,
-change a row there (and, for a new one, the kernel that computes it).
+:data:`FAMILIES` is the one table that says which stats which events get unasked. To drop a family or to add
+one, change a row there (and, for a new one, the kernel that computes it). What else the kernels can compute,
+the config may ask for by name (:func:`names_on_request`).
 """
 
 from __future__ import annotations
@@ -95,7 +96,26 @@ FAMILIES: tuple[Family, ...] = (
         lambda business, kind: _contract(business, kind) and _with_money(business, kind),
     ),
 )
-"""Every built-in stat of an event, and which events get it."""
+"""Every stat that an event gets unasked, and which events get it."""
+
+
+ASKED_FOR: tuple[str, ...] = (
+    "days_since_first",
+    "days_since_last",
+    "gap_mean",
+    "gap_sd",
+    "gap_max",
+    "gap_median",
+    "last_gap",
+)
+"""Stats without a window that ``features.also`` may name, of any event."""
+
+ASKED_BY_WINDOW: tuple[str, ...] = ("count", "days")
+"""Stats that it may name over any window, of any event; beside them the number of each of the top values of a
+category."""
+
+ASKED_WITH_MONEY: tuple[str, ...] = ("sum", "mean", "max")
+"""Stats that it may name over any window, of events with amounts; beside them ``last_amount``."""
 
 
 def windows_of(business: Business, kind: str) -> tuple[int, ...]:
@@ -133,10 +153,20 @@ class Share:
     slug: str
     value: str
 
+    @property
+    def count(self) -> str:
+        """The stat that counts its events."""
+        return f"count_{self.slug}"
+
 
 def all_names(business: Business, shares: Iterable[Share], season: bool) -> Iterator[str]:
-    """Yield every name that a business can have, in column order."""
-    chosen = list(shares)
+    """Yield every name that a business gets, in column order; what it asks for and gets anyway once."""
+    unasked = list(_unasked(business, list(shares), season))
+    yield from unasked
+    yield from (name for name in business.features.also if name not in unasked)
+
+
+def _unasked(business: Business, chosen: list[Share], season: bool) -> Iterator[str]:
     for kind in business.events:
         yield from _names_of_kind(business, kind, [share for share in chosen if share.event == kind])
     yield str(Feature(CUSTOMER, "tenure_days"))
@@ -147,6 +177,18 @@ def all_names(business: Business, shares: Iterable[Share], season: bool) -> Iter
     if season:
         yield from (str(Feature(CALENDAR, "year_sin")), str(Feature(CALENDAR, "year_cos")))
     yield from business.features.custom
+
+
+def names_on_request(business: Business, shares: Iterable[Share]) -> Iterator[str]:
+    """Yield every name that ``features.also`` can ask for; some of them a business has anyway."""
+    chosen = list(shares)
+    for kind, event in business.events.items():
+        points = (*ASKED_FOR, *(("last_amount",) if event.has_amount else ()))
+        yield from (str(Feature(kind, stat)) for stat in points)
+        stats = (*ASKED_BY_WINDOW, *(ASKED_WITH_MONEY if event.has_amount else ()))
+        counts = (share.count for share in chosen if share.event == kind)
+        for stat in (*stats, *counts):
+            yield from (str(Feature(kind, stat, window)) for window in business.features.windows)
 
 
 def _names_of_kind(business: Business, kind: str, shares: list[Share]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from lapse.features import cadence, categories, custom, latest, pace, terms, win
 from lapse.features.families import every_second, windows_of
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse
 from lapse.features.recipe import Recipe
-from lapse.features.visibility import latest_days, latest_positions, observed_days
-from lapse.schema import Bucket, Events, Float32, Int32, Snapshots
+from lapse.features.visibility import first_days, latest_days, latest_positions, observed_days
+from lapse.schema import NEVER, Bucket, Events, Float32, Int32, Snapshots
 
 _LONG_AGO = -(2**31)
 
@@ -76,9 +76,14 @@ def _numbers_of(
     stats = {stat for stat, _ in wanted}
     if not stats.isdisjoint(("days_since_last", "last_amount")):
         yield _of_latest(events, snapshots)
-    if not stats.isdisjoint(windows.WINDOWED):
-        first_day = recipe.first_days.get(kind, _LONG_AGO)
+    if "days_since_first" in stats:
+        yield _of_first(events, snapshots)
+    first_day = recipe.first_days.get(kind, _LONG_AGO)
+    counted = {window for stat, window in wanted if stat in windows.WINDOWED and window is not None}
+    if not counted.isdisjoint(lengths):
         yield windows.compute(events, snapshots, lengths, first_day)
+    if beside := tuple(sorted(counted.difference(lengths))):
+        yield windows.compute(events, snapshots, beside, first_day)
     if not stats.isdisjoint((*cadence.POINTS, *cadence.SILENCES)):
         yield cadence.compute(events, snapshots, grace)
     if not stats.isdisjoint(pace.WINDOWED):
@@ -87,15 +92,33 @@ def _numbers_of(
         yield terms.compute_open(events, snapshots)
     if not stats.isdisjoint(terms.TERMS):
         yield terms.compute_terms(events, snapshots, grace)
-    for column in business.events[kind].categories:
+    yield from _mix_of(recipe, kind, events, snapshots, wanted)
+
+
+def _mix_of(
+    recipe: Recipe, kind: str, events: Events, snapshots: Snapshots, wanted: frozenset[Stat]
+) -> Iterator[dict[Stat, Float32]]:
+    """Yield what is computed of the categories of one kind."""
+    lengths, stats = windows_of(recipe.business, kind), {stat for stat, _ in wanted}
+    first_day = recipe.first_days.get(kind, _LONG_AGO)
+    for column in recipe.business.events[kind].categories:
         attribute = events.attributes[column]
         if f"distinct_{column}" in stats:
             distinct = categories.distinct(events, snapshots, attribute, every_second(lengths))
             yield {(f"distinct_{column}", window): values for window, values in distinct.items()}
-        if chosen := [share for share in recipe.shares if (share.event, share.column) == (kind, column)]:
-            found = categories.shares(events, snapshots, attribute, [s.value for s in chosen], lengths[-1])
-            for prefix, row in zip(("share", "spend_share"), found, strict=True):
-                yield {(f"{prefix}_{s.slug}", lengths[-1]): v for s, v in zip(chosen, row, strict=True)}
+        top = [share for share in recipe.shares if (share.event, share.column) == (kind, column)]
+        prefixes = ("share", "spend_share")
+        if not stats.isdisjoint(f"{prefix}_{share.slug}" for prefix in prefixes for share in top):
+            found = categories.shares(events, snapshots, attribute, [s.value for s in top], lengths[-1])
+            for prefix, row in zip(prefixes, found, strict=True):
+                yield {(f"{prefix}_{s.slug}", lengths[-1]): v for s, v in zip(top, row, strict=True)}
+        if chosen := [share for share in top if share.count in stats]:
+            counted = {share.count for share in chosen}
+            over = tuple(sorted({window for stat, window in wanted if stat in counted and window}))
+            values = [share.value for share in chosen]
+            counts = categories.counts(events, snapshots, attribute, values, over, first_day)
+            for share, rows in zip(chosen, counts, strict=True):
+                yield {(share.count, window): row for window, row in zip(over, rows, strict=True)}
 
 
 def _of_latest(events: Events, snapshots: Snapshots) -> dict[Stat, Float32]:
@@ -107,6 +130,13 @@ def _of_latest(events: Events, snapshots: Snapshots) -> dict[Stat, Float32]:
     since[seen] = snapshots.day[seen] - events.day[position[seen]]
     amount[seen] = events.amount[position[seen]]
     return {("days_since_last", None): since, ("last_amount", None): amount}
+
+
+def _of_first(events: Events, snapshots: Snapshots) -> dict[Stat, Float32]:
+    """Return days since the first visible event; NaN where there is none."""
+    first = first_days(events, snapshots)
+    since = np.where(first == NEVER, np.nan, snapshots.day.astype(np.int64) - first)
+    return {("days_since_first", None): since.astype(np.float32)}
 
 
 def _attributes_of(
@@ -129,10 +159,11 @@ def _of_customer(
 ) -> Iterator[tuple[str, pa.Array]]:
     tenure = np.where(observed > 0, observed - 1.0, np.nan).astype(np.float32)
     yield str(Feature(CUSTOMER, "tenure_days")), pa.array(tenure)
-    days = latest_days(bucket, snapshots)
-    for window in every_second(recipe.business.features.windows):
-        recent = (days > snapshots.day.astype(np.int64) - window).sum(axis=0)
-        yield str(Feature(CUSTOMER, "kinds", window)), pa.array(recent.astype(np.float32))
+    if over := sorted({window for stat, window in recipe.stats_of(CUSTOMER) if stat == "kinds" and window}):
+        days = latest_days(bucket, snapshots)
+        for window in over:
+            recent = (days > snapshots.day.astype(np.int64) - window).sum(axis=0)
+            yield str(Feature(CUSTOMER, "kinds", window)), pa.array(recent.astype(np.float32))
     place = latest.profile_positions(bucket, snapshots)
     for column in recipe.business.customers.features if recipe.business.customers else ():
         name, values = str(Feature(CUSTOMER, column)), bucket.profile.column(column).combine_chunks()

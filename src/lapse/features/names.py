@@ -28,7 +28,7 @@ from lapse.features.wording import spaced
 __all__ = ["Feature", "Stat", "group_of", "parse", "silence_told", "slug", "words"]
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
-    "timing": ("days_since_last", *POINTS, *SILENCES),
+    "timing": ("days_since_last", *POINTS, *SILENCES, "days_since_first"),
     "volume": ("count", "days", "rate", "silence_chance", "trend"),
     "spend": ("sum", "mean", "max", "last_amount"),
     "open": ("open", "open_days"),
@@ -38,10 +38,11 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 """Part of an event's history: its stats; the first that a row has speaks for the group."""
 
 _PART_OF = {stat: part for part, stats in _PARTS.items() for stat in stats}
-_MIX = ("share_", "spend_share_", "distinct_")
+_SHARES = ("share_", "spend_share_")
+_MIX = (*_SHARES, "distinct_", "count_")
 _ATTRIBUTES = ("latest_", "changes_")
 _EMPTY = ("count", "days", "sum", "mean", "max", "trend")
-_NEVER = (*_EMPTY, "days_since_last", "rate", "gap_mean")
+_NEVER = (*_EMPTY, "days_since_last", "days_since_first", "rate", "gap_mean")
 _TOLD_TOGETHER = {"contract": 2}
 _AT_MOST = 3
 
@@ -174,9 +175,7 @@ def _spokesmen(members: Sequence[Feature], row: Row) -> list[Feature]:
         ranked = sorted(members, key=lambda feature: _PARTS[part].index(feature.stat))
         return _one_a_stat(ranked)[: _TOLD_TOGETHER.get(part, 1)]
     if members[0].stat.startswith(_MIX):
-        numbers = {
-            feature: row.number(feature) for feature in members if not feature.stat.startswith(_MIX[2])
-        }
+        numbers = {feature: row.number(feature) for feature in members if feature.stat.startswith(_SHARES)}
         known = {feature: share for feature, share in numbers.items() if not math.isnan(share)}
         return [max(known, key=lambda feature: known[feature])] if known else [members[-1]]
     if members[0].stat.startswith(_ATTRIBUTES):

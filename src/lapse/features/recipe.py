@@ -7,15 +7,16 @@ and back. Which stats which events get is said in :mod:`lapse.features.families`
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lapse.config import Business
 from lapse.errors import ConfigError, DataError, Problem
 from lapse.features.categories import count_values
-from lapse.features.families import Share, all_names
+from lapse.features.families import Share, all_names, names_on_request
 from lapse.features.grammar import CUSTOMER, RESERVED, Feature, Stat, parse, slug
 from lapse.features.latest import is_text
 from lapse.schema import Bucket, to_day
@@ -128,6 +129,7 @@ def fit_recipe(business: Business, buckets: Iterable[Bucket], until: int) -> Rec
     shares = tuple(_choose(business, counts))
     season = until - to_day(business.snapshots.start) >= SEASON_DAYS
     names = tuple(all_names(business, shares, season))
+    _refuse_unknown(business, shares)
     _refuse_clashes(business, names)
     return Recipe(business, names, shares, tuple(name for name in names if text.get(name)), first_days)
 
@@ -156,6 +158,23 @@ def _choose(business: Business, counts: Mapping[tuple[str, str], Counter[str]]) 
             word = slug(f"{column}_{value}", taken[kind])
             taken[kind].add(word)
             yield Share(kind, column, word, value)
+
+
+def _refuse_unknown(business: Business, shares: Sequence[Share]) -> None:
+    """Refuse what ``features.also`` names and no kernel computes."""
+    there = set(names_on_request(business, shares))
+    problems = []
+    for name in business.features.also:
+        if name not in there:
+            of_event = sorted(other for other in there if parse(other).event == parse(name).event)
+            close = difflib.get_close_matches(name, of_event, n=1)
+            hint = f"did you mean '{close[0]}'? " if close else ""
+            stats = sorted({parse(other).stat for other in of_event})
+            expected = "a feature that can be computed of this event"
+            hint += f"stats there: {', '.join(stats)}"
+            problems.append(Problem(str(business.source), "features.also", expected, f"'{name}'", hint=hint))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _refuse_clashes(business: Business, names: tuple[str, ...]) -> None:

@@ -73,7 +73,7 @@ def _first_day(
             if day[i] > as_of[row]:
                 break
             if known_day[i] <= as_of[row]:
-                found[row] = min(found[row], day[i])
+                found[row] = day[i]
                 break
 
 
@@ -140,6 +140,18 @@ def latest_days(bucket: Bucket, snapshots: Snapshots) -> Int64:
     return found
 
 
+def first_days(events: Events, snapshots: Snapshots) -> Int32:
+    """Return the day of the first visible event of every snapshot, ``NEVER`` where there is none.
+
+    Returns
+    -------
+    int32, shape (n_snapshots,)
+    """
+    first = np.full(len(snapshots), NEVER, np.int32)
+    _first_day(events.offsets, events.day, events.known_day, snapshots.customer, snapshots.day, first)
+    return first
+
+
 def observed_days(bucket: Bucket, snapshots: Snapshots) -> Int32:
     """Return for how many days each customer has been seen: from its first visible event of any kind to
     as_of.
@@ -151,9 +163,8 @@ def observed_days(bucket: Bucket, snapshots: Snapshots) -> Int32:
     int32, shape (n_snapshots,)
         Days; 0 where no event is visible.
     """
-    first = np.full(len(snapshots), NEVER, np.int32)
-    for events in bucket.events.values():
-        _first_day(events.offsets, events.day, events.known_day, snapshots.customer, snapshots.day, first)
+    kinds = [first_days(events, snapshots) for events in bucket.events.values()]
+    first = np.minimum.reduce(kinds, initial=NEVER, axis=0)
     return np.where(first == NEVER, 0, snapshots.day.astype(np.int64) - first + 1).astype(np.int32)
 
 

@@ -31,6 +31,11 @@ def _share(feature: Feature, row: Row) -> str:
     return f"{percent(share)} of {told} in {days(feature.window or 0)}: {what}"
 
 
+def _count(feature: Feature, row: Row) -> str:
+    what = spaced(feature.stat.removeprefix("count_"))
+    return f"{counted(row.number(feature), _rows(feature, row))} in {days(feature.window or 0)}: {what}"
+
+
 def _rows(feature: Feature, row: Row) -> str:
     return feature.event if row.is_span(feature.event) else row.entry(feature.event)
 
@@ -55,6 +60,7 @@ PREFIXES: Mapping[str, Callable[[Feature, Row], str]] = {
     "distinct_": _distinct,
     "share_": _share,
     "spend_share_": _share,
+    "count_": _count,
     "latest_": _latest,
     "changes_": _changes,
 }

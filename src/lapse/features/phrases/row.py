@@ -18,8 +18,7 @@ from lapse.features.wording import days, spaced
 CONTRACT = ("days_to_end", "next_known", "renewals", "term_days", "terms")
 """Stats that only the spans have that keep a customer."""
 _SIDE_SPAN = ("open", "open_days")
-_SPENT = ("last_amount", "max")
-_KEEPING = (*CONTRACT, *_SPENT, "days", "gap_sd", "gap_max", "silence_chance")
+_KEEPING = (*CONTRACT, "longer_gaps", "quiet", "quiet_recent", "silence", "silence_chance")
 """Stats that only the event has that keeps a customer."""
 
 
@@ -76,7 +75,7 @@ class Row:
 
     def is_spend(self, event: str) -> bool:
         """Say whether the amounts of an event are what the customer spends to stay one."""
-        return event in _events_with(self.names, _SPENT)
+        return event in _events_with(self.names, _KEEPING)
 
     def beginning(self, event: str) -> str:
         """Return the noun for one more event: "basket", but "new_term" of what lasts.

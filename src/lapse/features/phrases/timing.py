@@ -25,6 +25,13 @@ def _since(feature: Feature, row: Row) -> str:
     return f"no {spaced(noun)} for {days(since)}{_usually('every', _number_of_days, usual)}"
 
 
+def _first(feature: Feature, row: Row) -> str:
+    since, noun = row.number(feature), spaced(row.entry(feature.event))
+    if math.isnan(since):
+        return none_of(feature, row)
+    return f"first {noun} {'today' if since == 0 else f'{days(since)} ago'}"
+
+
 def _began(event: str, since: float, usual: float, row: Row) -> str:
     which = "the last" if row.number(Feature(event, "days_to_end")) < 0 else "the"
     began = f"{which} {spaced(event)} began"
@@ -113,6 +120,7 @@ def _silence(feature: Feature, row: Row) -> str:
 
 TIMING: Mapping[str, Callable[[Feature, Row], str]] = {
     "days_since_last": _since,
+    "days_since_first": _first,
     "gap_mean": _rhythm_told(lambda noun, v: f"usually {one(noun)} every {_every(v)}"),
     "gap_sd": _rhythm_told(lambda noun, v: f"time between {plural(noun)} varies by {days(v)}"),
     "gap_max": _rhythm_told(lambda noun, v: f"longest time between {plural(noun)}: {days(v)}"),

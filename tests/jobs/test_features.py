@@ -1,0 +1,119 @@
+"""Features alone: equal to those of the dataset, at any date, and nothing left of what fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import lapse
+from lapse.errors import ConfigError, DataError
+from lapse.features import compute, fit_recipe
+from lapse.jobs import features
+from lapse.jobs.features import write_features
+from lapse.schema import Snapshots, to_day
+from tests.jobs.conftest import Place
+
+DATES = ("2024-06-30", "2024-09-30")
+
+
+@pytest.fixture(scope="module")
+def whole(shop: Place, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    return pq.read_table(write_features(shop.history, DATES, tmp_path_factory.mktemp("features") / "whole"))
+
+
+def test_they_are_those_of_the_dataset(shop: Place, whole: pa.Table) -> None:
+    frame = whole.to_pandas().set_index("customer_id")
+    for date in DATES:
+        data = lapse.snapshots(shop.history, as_of=date)
+        mine = frame[frame["as_of"].astype(str) == date]
+        assert set(mine.index) == {*data.keys["customer_id"], *data.excluded["customer_id"]}
+        same = mine.loc[data.keys["customer_id"], list(data.features.columns)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(
+            same, data.features, check_dtype=False, check_categorical=False, check_exact=True
+        )
+
+
+def test_named_ones_come_alone_and_in_that_order(shop: Place, whole: pa.Table, tmp_path: Path) -> None:
+    names = ["order__gap_mean", "customer__tenure_days", "order__count__30d"]
+    some = pq.read_table(write_features(shop.history, DATES[::-1], tmp_path / "some", names))
+    assert some.column_names == ["customer_id", "as_of", *names]
+    assert some.equals(whole.select(some.column_names))
+    assert some.schema.field("as_of").type == pa.date32()
+
+
+def test_pieces_of_a_bucket_are_the_bucket(
+    shop: Place, whole: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "ROWS_AT_ONCE", 101)
+    folder = write_features(shop.history, DATES, tmp_path / "pieces")
+    assert pq.ParquetFile(folder / "0.parquet").num_row_groups > 5
+    assert pq.read_table(folder).equals(whole)
+
+
+def test_buckets_on_several_threads_give_the_rows_of_one(
+    shop: Place, whole: pa.Table, tmp_path: Path
+) -> None:
+    with lapse.read(shop.business, rows_per_bucket=2_000) as history:
+        assert history.n_buckets > 3
+        told: list[str] = []
+        folder = write_features(history, DATES, tmp_path / "many", advance=told.append)
+    assert len(told) == history.n_buckets == len(list(folder.iterdir()))
+    order = ["customer_id", "as_of"]
+    left, right = (
+        table.to_pandas().sort_values(order, ignore_index=True) for table in (pq.read_table(folder), whole)
+    )
+    pd.testing.assert_frame_equal(left, right)
+
+
+def test_a_date_before_a_customer_is_known_has_no_row(shop: Place, whole: pa.Table) -> None:
+    bucket = shop.history.bucket(0)
+    known = {date: int((bucket.known_day <= to_day(pd.Timestamp(date).date())).sum()) for date in DATES}
+    assert whole.to_pandas()["as_of"].astype(str).value_counts().to_dict() == known
+    assert known[DATES[0]] < known[DATES[1]]
+
+
+def test_mistakes_are_told_at_once_and_leave_nothing(shop: Place, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with pytest.raises(DataError) as dates:
+        write_features(shop.history, ["2031-01-01", "soon", *DATES, DATES[0]], target)
+    assert [problem.got for problem in dates.value.problems] == ["2031-01-01", "'soon'", "1 more than once"]
+    with pytest.raises(DataError, match="at least one date"):
+        write_features(shop.history, [], target)
+    with pytest.raises(ConfigError) as names:
+        write_features(shop.history, DATES, target, ["order__max__9d", "order__gap_mean", "order__gap_mean"])
+    assert [problem.got for problem in names.value.problems] == [
+        "'order__max__9d'",
+        "'order__gap_mean' 2 times",
+    ]
+    assert list(tmp_path.iterdir()) == []
+    target.mkdir()
+    with pytest.raises(DataError, match="does not exist yet"):
+        write_features(shop.history, DATES, target)
+
+
+def test_a_failure_on_the_way_leaves_nothing(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(features, "compute", fails)
+    with pytest.raises(RuntimeError, match="disk is full"):
+        write_features(shop.history, DATES, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_count_is_that_made_by_hand(shop: Place) -> None:
+    bucket = shop.history.bucket(0)
+    orders, day = bucket.events["order"], to_day(pd.Timestamp(DATES[1]).date())
+    recipe = fit_recipe(shop.business, [bucket], day)
+    frame = compute(recipe, bucket, Snapshots(np.arange(len(bucket)), np.full(len(bucket), day, np.int32)))
+    window = shop.business.features.windows[0]
+    inside = (orders.day > day - window) & (orders.day <= day) & (orders.known_day <= day)
+    counted = np.bincount(orders.owner[inside], minlength=len(bucket))
+    np.testing.assert_array_equal(frame[f"order__count__{window}d"].to_numpy(), counted)
