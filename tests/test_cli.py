@@ -121,6 +121,8 @@ def test_errors_are_told_to_machines_too(config: Path, tmp_path: Path) -> None:
     assert [problem["what"] for problem in told["problems"]] == ["--as-of", "file"]
     assert set(told["problems"][0]) == {"where", "what", "expected", "got", "hint", "count", "example"}
     assert all(problem["expected"] in text for problem in told["problems"])
+    code, told, _ = refused("score", config, "--as-of", "2024-10-31", "--memory", "12")
+    assert (code, [problem["what"] for problem in told["problems"]]) == (2, ["budget"])
     code, told, _ = refused("score", config)
     assert (code, told["error"]) == (2, "UsageError")
     assert "--as-of" in told["problems"][0]["got"]

@@ -43,6 +43,9 @@ MaybeAsOf = Annotated[
 ]
 Which = Annotated[str, typer.Option("--model", help="a registered model's alias or version")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document for machines, of errors too")]
+Memory = Annotated[
+    str, typer.Option("--memory", help="budget, such as 8GB: buckets are cut to fit, and shared among cores")
+]
 Customer = Annotated[
     str | None,
     typer.Argument(help="its id, which may begin with one minus; default: the most money at risk"),
@@ -257,16 +260,28 @@ def train(config: Config, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def score(config: Config, as_of: AsOf, model: Which = "champion", as_json: AsJson = False) -> None:
+def score(
+    config: Config,
+    as_of: AsOf,
+    model: Which = "champion",
+    memory: Memory = "4GB",
+    as_json: AsJson = False,
+) -> None:
     """Write the score table of one date, atomically; every known customer is accounted for."""
-    with _stoppable("no scores written", as_json):
+    with _stoppable("no scores written; the same command goes on from here", as_json):
         from lapse.history import read
+        from lapse.history.room import room_of
         from lapse.jobs.partition import summary
         from lapse.jobs.progress import reporting
         from lapse.jobs.score import score as write_scores
 
-        day, (business, chosen) = _all_of(lambda: _day(as_of), lambda: _asked(config, model, writes=True))
-        with read(business) as history, reporting(f"score {as_of}", history.n_buckets) as advance:
+        day, _, (business, chosen) = _all_of(
+            lambda: _day(as_of), lambda: room_of(memory), lambda: _asked(config, model, writes=True)
+        )
+        with (
+            read(business, memory=memory) as history,
+            reporting(f"score {as_of}", history.n_buckets) as advance,
+        ):
             file = write_scores(history, chosen, day, advance=advance)
     with _stoppable(f"the scores are written: {file}", as_json):
         document, text = summary(file)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lapse.errors import DataError, Problem
 from lapse.history import History, read, reading, store
+from lapse.history.room import Room
 from lapse.schema import Bucket, to_day
 from tests.history.making import ORDER, TERM, TODAY, business, orders, rows, times, write
 
@@ -293,7 +294,7 @@ def test_one_customer_one_event(tmp_path: Path) -> None:
 
 
 def test_memory_is_bounded_by_the_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MEMORY", "60MB")
+    monkeypatch.setattr(Room, "engine", 60 * 10**6)
     n = 600_000
     random = np.random.default_rng(0)
     at = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 10**7, n), unit="s")

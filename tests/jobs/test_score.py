@@ -16,7 +16,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+import lapse
+from lapse.dataset import scoring as scoring_dataset
 from lapse.errors import DataError
+from lapse.history.room import Room
+from lapse.jobs import score as scoring
+from lapse.jobs.partition import Notes, summary
 from lapse.jobs.score import score
 from lapse.jobs.tracking import fetch
 from lapse.schema import SCORE_COLUMNS
@@ -89,6 +94,60 @@ def test_a_failure_on_the_way_leaves_the_old_partition(
         score(shop.history, model, AS_OF, tmp_path)
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_was_scored_before_an_interruption_is_not_scored_again(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fetch(shop.business, "champion")
+    whole, scored = scoring._score_bucket, list[int]()
+
+    def once(*arguments: object) -> object:
+        scored.append(arguments[-1])
+        return whole(*arguments)
+
+    def interrupted(*arguments: object) -> object:
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return once(*arguments)
+
+    with lapse.read(shop.business, rows_per_bucket=1_500) as history:
+        assert history.n_buckets > 4
+        expected = columns_but_scored_at(score(history, model, AS_OF, tmp_path / "at_once"))
+        monkeypatch.setattr(Room, "workers", lambda *_: 1)
+        monkeypatch.setattr(scoring, "_score_bucket", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            score(history, model, AS_OF, tmp_path / "twice")
+        assert not list((tmp_path / "twice").glob("**/*.parquet"))
+        monkeypatch.setattr(scoring, "_score_bucket", once)
+        file = score(history, model, AS_OF, tmp_path / "twice")
+    assert sorted(scored) == list(range(history.n_buckets))
+    pd.testing.assert_frame_equal(columns_but_scored_at(file), expected)
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_pieces_of_a_bucket_are_scored_as_the_bucket(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fetch(shop.business, "champion")
+    expected = columns_but_scored_at(score(shop.history, model, AS_OF, tmp_path / "whole"))
+    monkeypatch.setattr(scoring_dataset, "CUSTOMERS_AT_ONCE", 97)
+    file = score(shop.history, model, AS_OF, tmp_path / "pieces")
+    assert pq.ParquetFile(file).num_row_groups > 3
+    pd.testing.assert_frame_equal(columns_but_scored_at(file), expected)
+
+
+def test_the_file_says_where_the_time_went(shop: Place, tmp_path: Path) -> None:
+    file = score(shop.history, fetch(shop.business, "champion"), AS_OF, tmp_path)
+    spent = Notes.read(file).seconds
+    assert next(iter(spent)) == "reading tables"
+    assert {*spent} == {
+        *("reading tables", "reading buckets", "features", "prediction", "reasons", "writing"),
+    }
+    assert spent["reading tables"] == shop.history.seconds
+    document, text = summary(file)
+    assert document["seconds"] == spent
+    assert "reading tables" in text
 
 
 def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: Place, tmp_path: Path) -> None:

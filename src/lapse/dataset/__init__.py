@@ -6,6 +6,15 @@
 
 from lapse.dataset.asking import snapshots
 from lapse.dataset.rows import Dataset, Labelled, Unlabelled
-from lapse.dataset.scoring import choice_day, scoring_day, scoring_parts
+from lapse.dataset.scoring import bucket_parts, choice_day, scoring_day, scoring_parts
 
-__all__ = ["Dataset", "Labelled", "Unlabelled", "choice_day", "scoring_day", "scoring_parts", "snapshots"]
+__all__ = [
+    "Dataset",
+    "Labelled",
+    "Unlabelled",
+    "bucket_parts",
+    "choice_day",
+    "scoring_day",
+    "scoring_parts",
+    "snapshots",
+]

@@ -1,6 +1,6 @@
 """The dataset of one date: who is to be scored, and who is known but not at risk.
 
-In: a history and an as-of date. Out: an :class:`~lapse.dataset.rows.Unlabelled`, whole or bucket by bucket.
+In: a history and an as-of date. Out: an :class:`~lapse.dataset.rows.Unlabelled`, whole or piece by piece.
 Refused: an as-of before the data or after its end.
 """
 
@@ -24,6 +24,10 @@ from lapse.schema import Bucket, Int32, Snapshots, to_date, to_day
 
 QUIET_DAYS = 7
 """Days after its last known event for which a history without ``observed_until`` counts as up to date."""
+
+
+CUSTOMERS_AT_ONCE = 25_000
+"""Whose features and predictions are in memory at a time, however many customers a bucket has."""
 
 
 def unlabelled(history: History, as_of: date | str, recipe: Recipe | None) -> Unlabelled:
@@ -71,14 +75,21 @@ def scoring_day(history: History, as_of: date | str) -> int:
 
 
 def scoring_parts(history: History, day: int, recipe: Recipe) -> Iterator[Unlabelled]:
-    """Yield the dataset of one date bucket by bucket, in the order of the buckets."""
+    """Yield the dataset of one date piece by piece, in the order of the buckets and of their customers."""
     for bucket in history.buckets():
-        yield _part(history, recipe, bucket, day)
+        yield from bucket_parts(history, bucket, day, recipe)
 
 
-def _part(history: History, recipe: Recipe, bucket: Bucket, day: int) -> Unlabelled:
+def bucket_parts(history: History, bucket: Bucket, day: int, recipe: Recipe) -> Iterator[Unlabelled]:
+    """Yield the dataset of one date and bucket in pieces of :data:`CUSTOMERS_AT_ONCE`; one at least."""
+    known, reach = known_snapshots(history.business, bucket, (day,))
+    for start in range(0, max(len(known), 1), CUSTOMERS_AT_ONCE):
+        rows = slice(start, start + CUSTOMERS_AT_ONCE)
+        yield _part(history, recipe, bucket, Snapshots(known.customer[rows], known.day[rows]), reach[rows])
+
+
+def _part(history: History, recipe: Recipe, bucket: Bucket, known: Snapshots, reach: Int32) -> Unlabelled:
     business = history.business
-    known, reach = known_snapshots(business, bucket, (day,))
     asked = at_risk(known, reach)
     return Unlabelled(
         business=business,

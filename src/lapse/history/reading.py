@@ -9,6 +9,7 @@ refuses (:mod:`lapse.history.quality`), an end of the data that the churn table 
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -27,6 +28,7 @@ from lapse.history.ending import data_end, end_problems, read_news
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.place import Place
 from lapse.history.quality import Finding, Tally, balance, duplicates, tally
+from lapse.history.room import DEFAULT, Room, room_of
 from lapse.history.sources import Source, open_source, saying_where
 from lapse.history.store import Stored, connect, store
 from lapse.schema import Bucket
@@ -75,6 +77,10 @@ class History:
         16 hexadecimal digits over the normalised rows, whatever their order and the number of buckets. The
         same for the same rows under the same version of DuckDB, whose hash it sums.
     n_buckets : int
+    room : Room
+        The memory that work on it may take.
+    seconds : float
+        How long reading took.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class History:
         fingerprint: str,
         n_buckets: int,
         place: Place,
+        room: Room,
+        seconds: float,
     ) -> None:
         self.business = business
         self.findings = findings
@@ -93,6 +101,8 @@ class History:
         self.data_end = data_end
         self.fingerprint = fingerprint
         self.n_buckets = n_buckets
+        self.room = room
+        self.seconds = seconds
         self._folder = place.folder
         self._remove = weakref.finalize(self, place.remove)
 
@@ -138,7 +148,8 @@ def read(
     business: Business,
     folder: Path | None = None,
     *,
-    rows_per_bucket: int = 2_000_000,
+    memory: str = DEFAULT,
+    rows_per_bucket: int | None = None,
     today: date | None = None,
 ) -> History:
     """Read, check and store all tables of a business.
@@ -148,8 +159,11 @@ def read(
     business : Business
     folder : Path, optional
         Where the temporary folder is made; default the system's. It needs room for about twice the rows.
-    rows_per_bucket : int
-        Rows that are worked on at once, on average; at least 1.
+    memory : str
+        Budget for reading, and for what is then done bucket by bucket, such as scoring: ``"1500MB"``,
+        ``"8GB"``; at least 1 GB. The smaller, the more buckets.
+    rows_per_bucket : int, optional
+        Rows that are worked on at once, on average; at least 1. Default what the budget allows.
     today : date, optional
         Nothing can be known after this day, and ``observed_until`` cannot lie after it; default the current
         date in the business's time zone.
@@ -163,16 +177,20 @@ def read(
     DataError
         With everything that is wrong with any table.
     ConfigError
-        If an environment variable that a URL names is not set.
+        If an environment variable that a URL names is not set, or the budget cannot be kept.
     """
+    room = room_of(memory)
+    if rows_per_bucket is None:
+        rows_per_bucket = room.rows_per_bucket
     if rows_per_bucket < 1:
         raise ValueError("rows_per_bucket must be at least 1")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     place = Place(folder)
     try:
-        with closing(connect(place.folder)) as connection:
-            reading = _Reading(business, connection, place, today or datetime.now(business.zone).date())
+        with closing(connect(place.folder, room.engine)) as connection:
+            today = today or datetime.now(business.zone).date()
+            reading = _Reading(business, connection, place, room, today)
             return reading.run(rows_per_bucket)
     except BaseException:
         place.remove()
@@ -186,7 +204,9 @@ class _Reading:
     business: Business
     connection: duckdb.DuckDBPyConnection
     place: Place
+    room: Room
     today: date
+    start: float = field(default_factory=time.monotonic)
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -217,6 +237,8 @@ class _Reading:
             fingerprint=f"{sum(held.hash for held in stored.values()) % 2**64:016x}",
             n_buckets=n_buckets,
             place=self.place,
+            room=self.room,
+            seconds=time.monotonic() - self.start,
         )
 
     def _sources(self) -> dict[str, Source]:

@@ -25,9 +25,6 @@ from lapse.history.sources import count, file_list, literal, quote
 COPIES = "copies"
 """The stored column that says how many exact copies of a row there were."""
 
-MEMORY = "1GB"
-"""What DuckDB may hold in memory; beyond it, it writes to the history's folder."""
-
 
 _KNOWN_LATER = ("end", "end_known_at", "cause")
 """Columns that come last in the order of rows: which of two events at one moment counts as the later one must
@@ -63,9 +60,10 @@ class Stored:
     repeated_example: str
 
 
-def connect(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Return an in-process DuckDB that holds at most :data:`MEMORY` and spills the rest into the folder."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "memory_limit": MEMORY})
+def connect(folder: Path, memory: int) -> duckdb.DuckDBPyConnection:
+    """Return an in-process DuckDB that holds so many bytes at most and spills the rest into the folder."""
+    limit = f"{memory // 10**6}MB"
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "memory_limit": limit})
     connection.execute(f"SET temp_directory = {literal(str(folder / 'spilled'))}")
     connection.execute("SET preserve_insertion_order = false")
     if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):

@@ -4,17 +4,15 @@ In: a history, as-of dates, names of features. Out: a folder of Parquet files, o
 row for every customer known at each date, with ``customer_id``, ``as_of`` and the features.
 Refused: dates outside the data or given twice, a folder that exists, names that the config does not give.
 
-Buckets are worked on by as many threads as the machine has cores; each holds one bucket and, of its frame,
-:data:`ROWS_AT_ONCE` rows. The folder is written under another name and renamed when it is complete.
+Buckets are worked on by all cores; each holds one bucket and, of its frame, :data:`ROWS_AT_ONCE` rows. The
+folder is written under another name and renamed when it is complete.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -29,6 +27,7 @@ from lapse.errors import ConfigError, DataError, LapseError, Problem
 from lapse.features import Recipe, compute, fit_recipe
 from lapse.history import History
 from lapse.jobs.progress import Advance, silent
+from lapse.jobs.threads import each_bucket
 from lapse.schema import Snapshots
 
 ROWS_AT_ONCE = 250_000
@@ -80,10 +79,9 @@ def write_features(
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir(parents=True)
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            write = partial(_write_bucket, history, recipe, days, hidden)
-            for number, _ in enumerate(threads.map(write, range(history.n_buckets))):
-                advance(f"bucket {number + 1}")
+        write = partial(_write_bucket, history, recipe, days, hidden)
+        for number, _ in enumerate(each_bucket(history, write)):
+            advance(f"bucket {number + 1}")
         return hidden.rename(target)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)

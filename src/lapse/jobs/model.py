@@ -20,9 +20,10 @@ from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
 from lapse.evaluation.report import Evaluation
 from lapse.explain.reasons import reasons
 from lapse.features import Recipe
+from lapse.jobs.clock import Clock
 from lapse.jobs.drift import refuse_drift
 from lapse.jobs.estimators import Estimators
-from lapse.jobs.sealing import AGAIN, seal, unseal
+from lapse.jobs.sealing import AGAIN, digest_of, seal, unseal
 from lapse.models.curve import Curve
 from lapse.segments import TierLimits, tiers
 
@@ -89,13 +90,15 @@ class Model:
         """
         return self.estimators.defection.encoding_.unknown(data.features)
 
-    def score(self, data: Unlabelled) -> pd.DataFrame:
+    def score(self, data: Unlabelled, clock: Clock | None = None) -> pd.DataFrame:
         """Return the score table: one row for every customer known at as_of, scored or excluded.
 
         Parameters
         ----------
         data : Unlabelled
             With the model's own recipe, as of one date.
+        clock : Clock, optional
+            Told of ``prediction`` and ``reasons``.
 
         Returns
         -------
@@ -116,7 +119,7 @@ class Model:
             hint = "pass recipe=model.recipe to lapse.snapshots"
             raise GateError(Problem("dataset", "recipe", "the model's own", "another one", hint))
         excluded = data.excluded.rename(columns={"reason": "exclusion_reason"}).assign(status="excluded")
-        parts = [excluded] if len(data) == 0 else [self._scored(data), excluded]
+        parts = [excluded] if len(data) == 0 else [self._scored(data, clock or Clock()), excluded]
         table = pd.concat(parts, ignore_index=True).assign(
             currency=self.business.currency,
             model_name=self.name,
@@ -125,9 +128,11 @@ class Model:
         )
         return table.sort_values(["customer_id", "as_of"], ignore_index=True)
 
-    def _scored(self, data: Unlabelled) -> pd.DataFrame:
-        predicted = self.estimators.predict(data.features)
-        told = self.explain(data)[list(_REASON_COLUMNS)]
+    def _scored(self, data: Unlabelled, clock: Clock) -> pd.DataFrame:
+        with clock("prediction"):
+            predicted = self.estimators.predict(data.features)
+        with clock("reasons"):
+            told = self.explain(data)[list(_REASON_COLUMNS)]
         tier = pd.Series(tiers(self.tier_limits, predicted["clv"].to_numpy()), predicted.index).astype("str")
         return pd.concat([data.keys, predicted, told], axis=1).assign(
             status="scored", tier=tier, rung=data.rung
@@ -154,17 +159,24 @@ class Model:
             version=version,
         )
 
-    def save(self, folder: Path) -> None:
-        """Write the model: LightGBM text and JSON."""
-        self.estimators.save(folder)
-        about = {
+    def _about(self) -> dict[str, Any]:
+        return {
             "business": self.business.model_dump(mode="json"),
             "recipe": self.recipe.to_json(),
             "tiers": self.tier_limits.to_json(),
             "evaluation": self.evaluation.to_json(),
             "facts": dict(self.facts),
         }
-        seal(folder, about)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is said of the model, its evaluation to the last digit too."""
+        return digest_of(self._about())
+
+    def save(self, folder: Path) -> None:
+        """Write the model: LightGBM text and JSON."""
+        self.estimators.save(folder)
+        seal(folder, self._about())
 
     @classmethod
     def load(cls, folder: Path) -> Model:

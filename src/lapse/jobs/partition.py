@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from lapse.jobs.clock import shares
 from lapse.jobs.estimators import LEVEL
 from lapse.jobs.model import Model
 from lapse.jobs.tables import lines, titled
@@ -43,20 +44,25 @@ class Notes:
         ISO date up to which the model knew outcomes, where that is after the as-of; else empty.
     unknown_categories : mapping of column to int
         Rows whose category did not occur at training; the model takes it for missing.
+    seconds : mapping of stage to float
+        Where the time of the job went.
     """
 
     lifetime_limit_days: int
     interval_level: float
     hindsight_until: str = ""
     unknown_categories: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: Model, as_of: date, unknown: Mapping[str, int]) -> Notes:
+    def of(
+        cls, model: Model, as_of: date, unknown: Mapping[str, int], seconds: Mapping[str, float] | None = None
+    ) -> Notes:
         """Return what is to be said of one date's scores by one model."""
         learned = date.fromisoformat(model.facts["last_as_of"])
         known_until = learned + timedelta(days=model.business.snapshots.horizon)
         hindsight = str(known_until) if as_of < known_until else ""
-        return cls(model.business.value.limit, LEVEL, hindsight, dict(sorted(unknown.items())))
+        return cls(model.business.value.limit, LEVEL, hindsight, dict(sorted(unknown.items())), seconds or {})
 
     @classmethod
     def read(cls, file: Path) -> Notes:
@@ -66,7 +72,7 @@ class Notes:
 
     def metadata(self) -> dict[str, str]:
         """Return the notes as a Parquet file keeps them."""
-        return {METADATA_KEY: json.dumps(asdict(self), sort_keys=True)}
+        return {METADATA_KEY: json.dumps(asdict(self))}
 
     @property
     def bounds(self) -> str:
@@ -144,12 +150,13 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     )
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
     currency = table["currency"].iloc[0]
+    time_told = f"{shares(notes.seconds)}\n" if notes.seconds else ""
     text = (
         f"{document['scored']:,} customers scored; not scored: {excluded or 'nobody'}\n"
         f"{document['expected_lapses']:,.0f} lapses expected; CLV of all "
         f"{document['total_clv']:,.0f} {currency}, of which at risk "
         f"{document['value_at_risk']:,.0f} {currency}\n{notes.bounds}\n\n"
-        f"{titled(title, lines(head))}\n\n{file}"
+        f"{titled(title, lines(head))}\n\n{time_told}{file}"
     )
     return document, text
 

@@ -4,38 +4,44 @@ In: a history, a model, a date. Out: ``<scores.path>/as_of=YYYY-MM-DD/scores.par
 customer known at as_of, sorted by customer within each bucket. The date stands in the folder's name, as Hive
 partitions have it, and not in the file, so that one reader sees the whole table.
 
-The file is written under another name in the same folder and renamed when it is complete: a reader sees the
-old partition or the new one. The other name does not end in ``.parquet``, so no pattern takes it for scores.
-A job that is killed leaves at most such a file, which the next run removes. Two jobs at one partition exclude
-each other by a lock on its folder, which the system releases with the process. Refused: a partition that
-another job is writing, rows lost or doubled on the way, features other than the model's.
+Buckets are scored on all cores, each into a part of its own (:mod:`lapse.jobs.unfinished`). When all are
+there they are put together under another name, which is then changed: a reader sees the old partition or the
+new one. After a kill the next run goes on with the parts that are there; after an error nothing is left. Two
+jobs at one partition exclude each other by a lock on its folder, which the system releases with the process.
+Refused: a partition that another job is writing, rows lost or doubled on the way, features other than the
+model's.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lapse.dataset import Unlabelled, scoring_day, scoring_parts
+from lapse import __version__
+from lapse.dataset import Unlabelled, bucket_parts, scoring_day
 from lapse.errors import ConfigError, DataError, Problem
 from lapse.history import History
+from lapse.jobs.clock import Clock
 from lapse.jobs.model import Model
 from lapse.jobs.partition import Notes
 from lapse.jobs.progress import Advance, silent
 from lapse.jobs.reach import scores_problems
+from lapse.jobs.threads import each_bucket
+from lapse.jobs.unfinished import Told, Unfinished
 from lapse.schema import SCORE_COLUMNS, to_date
 
 _TYPES: dict[str, pa.DataType] = {
-    "scored_at": pa.timestamp("us", tz="UTC"),
     **dict.fromkeys(
         (
             "status", "exclusion_reason", "currency", "tier", "rung",
@@ -44,7 +50,8 @@ _TYPES: dict[str, pa.DataType] = {
         pa.string(),
     ),
 }  # fmt: skip
-_UNFINISHED = ".unfinished"
+_SCORED_AT = pa.timestamp("us", tz="UTC")
+_HIDDEN = ".scores.complete"
 
 
 def score(
@@ -79,14 +86,32 @@ def score(
         raise ConfigError(problems)
     partition.mkdir(parents=True, exist_ok=True)
     with _alone(partition):
-        for stale in partition.glob(f"*{_UNFINISHED}"):
-            stale.unlink()
-        hidden = partition / f".scores{_UNFINISHED}"
+        unfinished = Unfinished(partition, _stamp(history, model, day))
+        hidden = partition / _HIDDEN
         try:
-            _write(history, model, day, hidden, advance)
-            return hidden.replace(partition / "scores.parquet")
-        finally:
+            told = _score_buckets(history, model, day, unfinished, advance)
+            notes = Notes.of(model, to_date(day), told.unknown, told.seconds)
+            now = pa.scalar(datetime.now(UTC), _SCORED_AT)
+            unfinished.put_together(history.n_buckets, hidden, ("scored_at", now), notes.metadata())
+        except Exception:
             hidden.unlink(missing_ok=True)
+            unfinished.remove()
+            raise
+        file = hidden.replace(partition / "scores.parquet")
+        unfinished.remove()
+        return file
+
+
+def _stamp(history: History, model: Model, day: int) -> dict[str, Any]:
+    """Return all that the scores of a bucket hang on."""
+    return {
+        "as_of": str(to_date(day)),
+        "data": history.fingerprint,
+        "buckets": history.n_buckets,
+        "config": model.business.config_hash,
+        "model": [model.name, model.version, model.digest],
+        "lapse": __version__,
+    }
 
 
 @contextmanager
@@ -107,32 +132,49 @@ def _alone(partition: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _write(history: History, model: Model, day: int, file: Path, advance: Advance) -> None:
-    scored_at = datetime.now(UTC)
-    writer: pq.ParquetWriter | None = None
-    rows, unknown = 0, Counter[str]()
-    try:
-        for number, part in enumerate(scoring_parts(history, day, model.recipe)):
-            advance(f"bucket {number + 1}")
-            table = to_arrow(model.score(part), part, scored_at)
-            unknown.update(model.unknown_categories(part))
-            rows += len(table)
-            writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
-            writer.write_table(table)
-        if writer is not None:
-            writer.add_key_value_metadata(Notes.of(model, to_date(day), unknown).metadata())
-    finally:
-        if writer is not None:
-            writer.close()
-    if rows == 0:
+def _score_buckets(
+    history: History, model: Model, day: int, unfinished: Unfinished, advance: Advance
+) -> Told:
+    """Score the buckets that have no part yet, and return what was counted in all of them."""
+
+    def one(number: int) -> Told:
+        return unfinished.told(number) or _score_bucket(history, model, day, unfinished, number)
+
+    parts = []
+    start = time.monotonic()
+    for number, part in enumerate(each_bucket(history, one)):
+        advance(f"bucket {number + 1}")
+        parts.append(part)
+    told = Told.sum(parts)
+    if told.rows == 0:
         where = str(history.business.source)
         raise DataError(Problem(where, "as_of", "a date on which some customer is known", str(to_date(day))))
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
+    return replace(told, seconds=_of_the_clock(history.seconds, time.monotonic() - start, told.seconds))
 
 
-def to_arrow(scores: pd.DataFrame, part: Unlabelled, scored_at: datetime) -> pa.Table:
-    """Return one bucket's scores with the table's columns and types, if every customer is accounted for."""
+def _of_the_clock(reading: float, scoring: float, busy: Mapping[str, float]) -> dict[str, float]:
+    """Return seconds on the wall by stage: those of threads at once are scaled to the time they took."""
+    scale = scoring / max(sum(busy.values()), 1e-9)
+    return {"reading tables": reading, **{stage: spent * scale for stage, spent in busy.items()}}
+
+
+def _score_bucket(history: History, model: Model, day: int, unfinished: Unfinished, number: int) -> Told:
+    clock, rows, unknown, tables = Clock(), 0, Counter[str](), []
+    with clock("reading buckets"):
+        bucket = history.bucket(number)
+    for part in clock.each("features", bucket_parts(history, bucket, day, model.recipe)):
+        scores = model.score(part, clock)
+        unknown.update(model.unknown_categories(part))
+        with clock("writing"):
+            tables.append(to_arrow(scores, part))
+            rows += len(scores)
+    told = Told(rows, dict(unknown), dict(clock.seconds))
+    unfinished.write(number, tables, told)
+    return told
+
+
+def to_arrow(scores: pd.DataFrame, part: Unlabelled) -> pa.Table:
+    """Return a piece's scores with the table's columns and types, if every customer is accounted for."""
     expected = len(part) + len(part.excluded)
     if len(scores) != expected or scores["customer_id"].duplicated().any():
         raise DataError(
@@ -149,4 +191,4 @@ def to_arrow(scores: pd.DataFrame, part: Unlabelled, scored_at: datetime) -> pa.
     arrays = {
         name: pa.array(scores[name], types.get(name, pa.float64()), from_pandas=True) for name in columns
     }
-    return pa.table({**arrays, "scored_at": pa.array([scored_at] * len(scores), _TYPES["scored_at"])})
+    return pa.table(arrays)

@@ -33,7 +33,7 @@ def seal(folder: Path, about: Mapping[str, Any]) -> None:
     """
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     files = {name: _digest(folder / name) for name in names if name != _ABOUT}
-    described = {**about, "format": FORMAT, "files": {**files, _ABOUT: _digest_of(about)}}
+    described = {**about, "format": FORMAT, "files": {**files, _ABOUT: digest_of(about)}}
     text = json.dumps(described, indent=1, sort_keys=True, allow_nan=False)
     (folder / _ABOUT).write_text(text, encoding="utf-8")
 
@@ -64,7 +64,7 @@ def unseal(folder: Path) -> dict[str, Any]:
     if not isinstance(sealed, dict):
         raise DataError(Problem(where, _ABOUT, "the files of the model", "none", AGAIN))
     there = {name: _digest(folder / name) for name in sealed if (folder / name).is_file()}
-    now = {**there, _ABOUT: _digest_of(described)}
+    now = {**there, _ABOUT: digest_of(described)}
     problems = [
         Problem(where, name, "the file as it was written", "another" if name in now else "none", AGAIN)
         for name in sorted({*sealed, _ABOUT})
@@ -79,5 +79,6 @@ def _digest(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _digest_of(about: Mapping[str, Any]) -> str:
+def digest_of(about: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what JSON can say."""
     return sha256(json.dumps(about, sort_keys=True, allow_nan=False).encode()).hexdigest()

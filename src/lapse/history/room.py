@@ -1,0 +1,97 @@
+"""How much memory the work on a history may take, and what follows from it.
+
+In: a budget such as ``"4GB"``. Out: a :class:`Room`: rows a bucket, what the engine that reads and sorts may
+hold, and how many buckets may be worked on at once. Refused: a budget without its unit, or below
+:data:`LEAST`.
+
+Rows a bucket hang on the budget alone, and not on the machine, so that the same job writes the same bytes
+everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from lapse.errors import ConfigError, Problem
+
+LEAST = 10**9
+"""Bytes below which no budget can be kept: the libraries alone take half of it."""
+
+DEFAULT = "4GB"
+"""The budget where none is given."""
+
+_UNITS = {"MB": 10**6, "GB": 10**9}
+_BUDGET = re.compile(r"([0-9]{1,6})(MB|GB)")
+_LIBRARIES = 500 * 10**6
+"""Bytes of the process itself: libraries, compiled code, a model."""
+_PIECE = 300 * 10**6
+"""Bytes of the frames of one piece of a bucket, whatever its size."""
+_ROW = 150
+"""Bytes of a stored row in a bucket in memory, arrays on the way included."""
+_SHARE_OF_ROWS = 2_000
+"""Bytes of the budget for each row of a bucket: a worker in three has its rows in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A budget of memory.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes.
+    """
+
+    memory: int
+
+    @property
+    def rows_per_bucket(self) -> int:
+        """Rows that are worked on at once, on average.
+
+        Examples
+        --------
+        >>> Room(4 * 10**9).rows_per_bucket
+        2000000
+        """
+        return self.memory // _SHARE_OF_ROWS
+
+    @property
+    def engine(self) -> int:
+        """Bytes that reading and sorting may hold before they write to disk."""
+        return self.memory // 4
+
+    def workers(self, n_buckets: int) -> int:
+        """Return how many buckets may be worked on at once: at most one a core, and at least one.
+
+        Examples
+        --------
+        >>> Room(10**9).workers(8)
+        1
+        """
+        each = _PIECE + self.rows_per_bucket * _ROW
+        return max(1, min(n_buckets, os.cpu_count() or 1, (self.memory - _LIBRARIES) // each))
+
+
+def room_of(memory: str) -> Room:
+    """Return the room that a budget gives.
+
+    Raises
+    ------
+    ConfigError
+        If it is no number of MB or GB, or too small.
+
+    Examples
+    --------
+    >>> room_of("4GB")
+    Room(memory=4000000000)
+    """
+    match = _BUDGET.fullmatch(memory.strip().upper())
+    if match is None:
+        raise ConfigError(Problem("memory", "budget", "a size such as 4GB or 1500MB", f"'{memory}'"))
+    held = int(match[1]) * _UNITS[match[2]]
+    if held < LEAST:
+        hint = "what is read is worked on in buckets, but the libraries need their room"
+        raise ConfigError(Problem("memory", "budget", "at least 1GB", f"'{memory}'", hint))
+    return Room(held)

@@ -1,0 +1,124 @@
+"""A partition that is not complete yet: the scores of the buckets that are, and how to go on.
+
+In: a partition's folder and a stamp, all that the scores hang on. Out: an :class:`Unfinished`, which keeps
+each bucket's scores in a file of its own and at the end puts them together. A job that was killed or
+interrupted is continued by the next one with the same stamp; parts under another stamp are removed.
+
+The parts lie in a hidden folder and their names do not end in ``.parquet``, so no reader takes them for
+scores. A part is renamed when it is complete: there is no half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FOLDER = ".scores.unfinished"
+_KEY = b"part"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is counted while scores are made.
+
+    Attributes
+    ----------
+    rows : int
+    unknown : mapping of column to int
+        Rows with a category that training never saw.
+    seconds : mapping of stage to float
+        How long each took.
+    """
+
+    rows: int = 0
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def sum(cls, parts: Iterable[Told]) -> Told:
+        """Return the totals of several parts."""
+        rows, unknown, seconds = 0, Counter[str](), Counter[str]()
+        for part in parts:
+            rows += part.rows
+            unknown.update(part.unknown)
+            seconds.update(part.seconds)
+        return cls(rows, dict(unknown), dict(seconds))
+
+
+class Unfinished:
+    """The parts of one partition.
+
+    Parameters
+    ----------
+    partition : Path
+        Exists.
+    stamp : mapping
+        What JSON can say: parts are good for this stamp alone.
+    """
+
+    def __init__(self, partition: Path, stamp: Mapping[str, Any]) -> None:
+        self.folder = partition / FOLDER
+        written = self.folder / "stamp.json"
+        text = json.dumps(stamp, sort_keys=True)
+        if not written.is_file() or written.read_text(encoding="utf-8") != text:
+            self.remove()
+            self.folder.mkdir()
+            written.write_text(text, encoding="utf-8")
+
+    def told(self, number: int) -> Told | None:
+        """Return what was counted in a bucket's part; None where there is none yet."""
+        file = self._part(number)
+        return Told(**json.loads(pq.read_metadata(file).metadata[_KEY])) if file.is_file() else None
+
+    def write(self, number: int, tables: Iterable[pa.Table], told: Told) -> None:
+        """Write one bucket's scores."""
+        hidden = self._part(number).with_suffix(".half")
+        writer: pq.ParquetWriter | None = None
+        try:
+            for table in tables:
+                writer = writer or pq.ParquetWriter(hidden, table.schema, compression="zstd")
+                writer.write_table(table)
+            if writer is not None:
+                writer.add_key_value_metadata({_KEY: json.dumps(asdict(told))})
+        finally:
+            if writer is not None:
+                writer.close()
+        hidden.replace(self._part(number))
+
+    def put_together(
+        self, n_parts: int, file: Path, last: tuple[str, pa.Scalar], metadata: Mapping[str, str]
+    ) -> None:
+        """Write all parts into one file, a constant column behind their own, and see it safely on disk."""
+        name, value = last
+        writer: pq.ParquetWriter | None = None
+        try:
+            for number in range(n_parts):
+                part = pq.ParquetFile(self._part(number))
+                for group in range(part.num_row_groups):
+                    table = part.read_row_group(group).replace_schema_metadata(None)
+                    table = table.append_column(name, pa.repeat(value, len(table)))
+                    writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+                    writer.write_table(table)
+            if writer is not None:
+                writer.add_key_value_metadata(dict(metadata))
+        finally:
+            if writer is not None:
+                writer.close()
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+
+    def remove(self) -> None:
+        """Remove all parts."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _part(self, number: int) -> Path:
+        return self.folder / f"{number}.part"
