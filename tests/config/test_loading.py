@@ -251,6 +251,17 @@ def test_paths_are_relative_to_the_yaml(tmp_path: Path, monkeypatch: pytest.Monk
     assert shop.tracking.uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
+def test_a_store_whose_folder_the_environment_names_is_not_taken_for_a_relative_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "sqlite:///${RUNS}/mlflow.db"
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "tracking": {"uri": uri}}))
+    monkeypatch.setenv("RUNS", "/srv/runs")
+    assert load(tmp_path / "shop.yaml").tracking.uri == uri
+    monkeypatch.setenv("RUNS", "runs")
+    assert load(tmp_path / "shop.yaml").tracking.uri == f"sqlite:///{tmp_path}/${{RUNS}}/mlflow.db"
+
+
 def test_the_hash_is_of_what_is_said_and_not_of_where(tmp_path: Path) -> None:
     hashes = {}
     for name, raw in {

@@ -12,7 +12,7 @@ import lapse
 from lapse.config import Business
 from lapse.demo import write_demo
 from lapse.errors import ConfigError, DataError
-from lapse.jobs.reach import keeping_problems, require_scores, scores_problems, store_problems
+from lapse.jobs.reach import keeping_problems, require_scores, scores_problems, sqlite_file, store_problems
 from lapse.jobs.score import score
 from lapse.jobs.tracking import fetch, require_keeping, require_store
 from tests.jobs.conftest import Place
@@ -62,6 +62,10 @@ def test_a_new_sqlite_store_is_no_problem_and_is_not_made(business: Business, tm
     with pytest.raises(DataError, match="lapse train"):
         fetch(new, "champion")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_options_behind_a_file_are_no_part_of_its_name(business: Business, tmp_path: Path) -> None:
+    assert sqlite_file(at(business, f"sqlite:///{tmp_path}/mlflow.db?timeout=9")) == tmp_path / "mlflow.db"
 
 
 def test_an_sqlite_store_in_a_bad_place_is_refused(business: Business, tmp_path: Path) -> None:

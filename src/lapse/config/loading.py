@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from lapse.config.contradictions import contradictions
 from lapse.config.reading import read_yaml
 from lapse.config.sections import Business
+from lapse.config.urls import is_absolute_file
 from lapse.config.wording import Loc, problem_of
 from lapse.errors import ConfigError, Problem
 
@@ -128,4 +129,4 @@ def _absolute(business: Business, folder: Path) -> Business:
 
 def _absolute_uri(uri: str, folder: Path) -> str:
     prefix, file = "sqlite:///", uri.removeprefix("sqlite:///")
-    return uri if file == uri else f"{prefix}{folder / file}"
+    return uri if file == uri or is_absolute_file(file) else f"{prefix}{folder / file}"

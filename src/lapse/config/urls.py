@@ -56,3 +56,14 @@ def resolve_url(url: str) -> str:
             for name in missing
         )
     return _NAMED.sub(lambda match: os.environ[match[1]], url)
+
+
+def is_absolute_file(file: str) -> bool:
+    """Return whether the file that a URL names is absolute, its ``${NAME}``s taken from the environment.
+
+    Examples
+    --------
+    >>> is_absolute_file("mlflow.db"), is_absolute_file("/srv/mlflow.db")
+    (False, True)
+    """
+    return _NAMED.sub(lambda match: os.environ.get(match[1], ""), file).startswith("/")

@@ -50,7 +50,7 @@ def scores_problems(business: Business, folder: Path) -> list[Problem]:
 def sqlite_file(business: Business) -> Path | None:
     """Return the SQLite file of the tracking store, None where it is no such file."""
     uri = resolve_url(business.tracking.uri)
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+    return Path(uri.removeprefix(_SQLITE).partition("?")[0]) if uri.startswith(_SQLITE) else None
 
 
 def store_problems(business: Business) -> list[Problem]:
