@@ -145,8 +145,8 @@ def test_rows_that_get_lost_are_a_problem(tmp_path: Path, monkeypatch: pytest.Mo
     shop = business(tmp_path, {"order": ORDER})
     honest = store.store
 
-    def careless(connection: Any, plan: Any, kept: str, *rest: Any) -> store.Stored:
-        return honest(connection, plan, f"{kept} AND amount > 3", *rest)
+    def careless(connection: Any, plan: Any, kept: str, *rest: Any, **more: Any) -> store.Stored:
+        return honest(connection, plan, f"{kept} AND amount > 3", *rest, **more)
 
     monkeypatch.setattr(reading, "store", careless)
     with pytest.raises(DataError, match=r"3 read = stored \+ dropped, got 2 stored \+ 0 dropped"):

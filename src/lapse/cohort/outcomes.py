@@ -66,10 +66,15 @@ def known_snapshots(business: Business, bucket: Bucket, days: tuple[int, ...]) -
         Up to which day the covers known at ``as_of`` reach; -1 where there are none. At risk where it is
         later than the as_of.
     """
+    snapshots = all_known(bucket, days)
+    return snapshots, reach_at(covers_of(business, bucket), snapshots.customer, snapshots.day)
+
+
+def all_known(bucket: Bucket, days: tuple[int, ...]) -> Snapshots:
+    """Return every (customer, as_of) with a customer whom the business knew then, at risk or not."""
     grid = np.asarray(days, np.int32)
     customer, which = np.nonzero(bucket.known_day[:, None] <= grid[None, :])
-    snapshots = Snapshots(customer.astype(np.int64), grid[which])
-    return snapshots, reach_at(covers_of(business, bucket), snapshots.customer, snapshots.day)
+    return Snapshots(customer.astype(np.int64), grid[which])
 
 
 def at_risk(snapshots: Snapshots, reach: Int32) -> Snapshots:

@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from lapse.config import Business, Event, Table
+from lapse.history.arrange import COPIES, one_array
 from lapse.history.normalise import ATTRIBUTE
-from lapse.history.store import COPIES
+from lapse.history.store import read_stored
 from lapse.schema import NEVER, US_PER_DAY, Bucket, Events, Int32, Int64
-
-"""Microseconds of a day."""
 
 ALWAYS = int(np.iinfo(np.int32).min)
 """The known day of a profile that has always been known."""
@@ -33,7 +31,7 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
     ----------
     business : Business
     folder : Path
-        Holds ``<table>/<number>.parquet`` for every table.
+        Holds ``<table>/<number>.arrow`` for every table.
     number : int
         From 0.
 
@@ -42,10 +40,10 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
     Bucket
     """
     keep = business.quality.duplicates == "keep"
-    stored = {name: _read(folder / name / f"{number}.parquet", keep) for name in business.events}
+    stored = {name: _read(folder, name, number, keep) for name in business.events}
     profile = None
     if business.customers is not None:
-        profile = _read(folder / "customers" / f"{number}.parquet", keep)
+        profile = _read(folder, "customers", number, keep)
     tables = [*stored.values(), *([profile] if profile is not None else [])]
     customers = _customers(tables)
     events = {name: _events(business.events[name], table, customers) for name, table in stored.items()}
@@ -61,19 +59,13 @@ def to_days(times: pa.Array) -> Int32:
     return np.where(_is_null(times), NEVER, days).astype(np.int32)
 
 
-def _read(file: Path, keep_copies: bool) -> pa.Table:
-    table = pq.read_table(file, partitioning=None).combine_chunks()
+def _read(folder: Path, name: str, number: int, keep_copies: bool) -> pa.Table:
+    table = read_stored(folder, name, number).combine_chunks()
     if keep_copies:
         copies = table[COPIES].to_numpy()
         if (copies > 1).any():
             table = table.take(pa.array(np.repeat(np.arange(len(table)), copies))).combine_chunks()
     return table.drop_columns([COPIES])
-
-
-def _column(table: pa.Table, name: str) -> pa.Array:
-    """Return a column as one array."""
-    made = table[name].combine_chunks()
-    return pa.concat_arrays(made.chunks) if isinstance(made, pa.ChunkedArray) else made
 
 
 def _is_null(values: pa.Array) -> npt.NDArray[np.bool_]:
@@ -82,26 +74,26 @@ def _is_null(values: pa.Array) -> npt.NDArray[np.bool_]:
 
 def _customers(tables: Sequence[pa.Table]) -> pa.Array:
     """Return the ids of all tables, ascending and each once."""
-    ids = pa.chunked_array([pc.unique(table["customer_id"]) for table in tables])
-    unique = pc.unique(ids)
+    ids = [one_array(table["customer_id"]).dictionary for table in tables]
+    unique = pc.unique(pa.chunked_array(ids))
     return unique.take(pc.sort_indices(unique))
 
 
 def _events(event: Event, table: pa.Table, customers: pa.Array) -> Events:
-    time = _column(table, "time")
+    time = one_array(table["time"])
     day = to_days(time)
     never = np.full(len(table), NEVER, np.int32)
     has_end = event.has_end
     return Events(
-        offsets=_offsets(_column(table, "customer_id"), customers),
+        offsets=_offsets(one_array(table["customer_id"]), customers),
         day=day,
-        known_day=to_days(_column(table, "known_at")),
-        end_day=to_days(_column(table, "end")) if has_end else never,
-        end_known_day=to_days(_column(table, "end_known_at")) if has_end else never,
-        amount=_column(table, "amount").to_numpy(zero_copy_only=False).astype(np.float64)
+        known_day=to_days(one_array(table["known_at"])),
+        end_day=to_days(one_array(table["end"])) if has_end else never,
+        end_known_day=to_days(one_array(table["end_known_at"])) if has_end else never,
+        amount=one_array(table["amount"]).to_numpy(zero_copy_only=False).astype(np.float64)
         if event.has_amount
         else np.full(len(table), np.nan),
-        cause=_column(table, "cause").to_numpy(zero_copy_only=False).astype(np.int8)
+        cause=one_array(table["cause"]).to_numpy(zero_copy_only=False).astype(np.int8)
         if has_end
         else np.zeros(len(table), np.int8),
         time_us=time.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False),
@@ -110,21 +102,19 @@ def _events(event: Event, table: pa.Table, customers: pa.Array) -> Events:
 
 
 def _attributes(table: pa.Table) -> dict[str, pa.Array]:
-    """Return the attributes by their own names; text as a dictionary in the order of first appearance."""
-    found = {}
-    for stored in table.column_names:
-        if stored.startswith(ATTRIBUTE):
-            values = _column(table, stored)
-            is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-            found[stored.removeprefix(ATTRIBUTE)] = values.dictionary_encode() if is_text else values
-    return found
+    """Return the attributes by their own names; text is a dictionary, its values ascending."""
+    return {
+        name.removeprefix(ATTRIBUTE): one_array(table[name])
+        for name in table.column_names
+        if name.startswith(ATTRIBUTE)
+    }
 
 
-def _offsets(owners: pa.Array, customers: pa.Array) -> Int64:
-    """Return where each customer's rows begin; ``owners`` has the customers' ids, sorted."""
+def _offsets(owners: pa.DictionaryArray, customers: pa.Array) -> Int64:
+    """Return where each customer's rows begin; ``owners`` are sorted."""
     counts = np.zeros(len(customers), np.int64)
-    found = owners.value_counts()
-    counts[pc.index_in(found.field("values"), customers).to_numpy()] = found.field("counts").to_numpy()
+    place = pc.index_in(owners.dictionary, customers).to_numpy()
+    counts[place] = np.bincount(owners.indices.to_numpy(), minlength=len(place))
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
@@ -146,8 +136,8 @@ def _profile(section: Table | None, table: pa.Table | None, customers: pa.Array)
         return _frame({}, len(customers)), known_day
     known = np.full(len(table), ALWAYS, np.int32)
     if "known_at" in section.columns:
-        known = to_days(_column(table, "known_at"))
-    rows = pc.index_in(customers, _column(table, "customer_id"))
+        known = to_days(one_array(table["known_at"]))
+    rows = pc.index_in(customers, one_array(table["customer_id"]).dictionary_decode())
     known_day[~_is_null(rows)] = known[rows.drop_null().to_numpy()]
     return _frame(
         {name: values.take(rows) for name, values in _attributes(table).items()}, len(customers)

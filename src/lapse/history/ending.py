@@ -8,16 +8,16 @@ or that the churn table stops long before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from itertools import pairwise
 
-import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lapse.config import Business
 from lapse.errors import Problem
-from lapse.history.sources import file_list
 from lapse.schema import to_day
 
 QUIET_DAYS = 31
@@ -40,26 +40,25 @@ class News:
     longest_silence: int
 
 
-def read_news(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_end: bool, today: date) -> News:
+def read_news(parts: Iterable[pa.Table], *, has_end: bool, today: date) -> News:
     """Return when the stored churn event has told something.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-    folder : Path
-        Where its rows lie, at least one.
+    parts : iterable of pyarrow.Table
+        Its rows, at least one.
     has_end : bool
     today : date
         An end that is planned for later is no news yet.
     """
-    rows = f"read_parquet({file_list(sorted(folder.glob('*.parquet')))})"
     columns = ("known_at", "end_known_at") if has_end else ("known_at",)
-    told = " UNION ".join(f"SELECT CAST({column} AS DATE) AS day FROM {rows}" for column in columns)
-    days = f"SELECT day FROM ({told}) WHERE day <= DATE '{today}'"
-    gaps = f"SELECT day, day - lag(day) OVER (ORDER BY day) AS gap FROM ({days})"
-    row = connection.execute(f"SELECT max(day), coalesce(max(gap), 0) FROM ({gaps})").fetchone()
-    assert row is not None  # an aggregate without groups has one row
-    return News(row[0] or today, int(row[1]))
+    told: set[date] = set()
+    for part in parts:
+        for column in columns:
+            told.update(pc.unique(part[column].cast(pa.date32())).to_pylist())
+    days = sorted(day for day in told if day is not None and day <= today)
+    silences = [(after - before).days for before, after in pairwise(days)]
+    return News(days[-1] if days else today, max(silences, default=0))
 
 
 def data_end(business: Business, news: News) -> int:

@@ -30,7 +30,7 @@ from lapse.history.place import Place
 from lapse.history.quality import Finding, Tally, balance, duplicates, tally
 from lapse.history.room import DEFAULT, Room, room_of
 from lapse.history.sources import Source, open_source, saying_where
-from lapse.history.store import Stored, connect, store
+from lapse.history.store import Stored, connect, read_stored, store
 from lapse.schema import Bucket
 
 
@@ -224,7 +224,8 @@ class _Reading:
         churn, news = self.business.churn.event, None
         if churn in stored and stored[churn].rows and not tallies[churn].problems:
             has_end = self.business.events[churn].has_end
-            news = read_news(self.connection, self.place.folder / churn, has_end=has_end, today=self.today)
+            parts = (read_stored(self.place.folder, churn, number) for number in range(n_buckets))
+            news = read_news(parts, has_end=has_end, today=self.today)
             self.problems += end_problems(self.business, news, self.today)
         if self.problems:
             raise DataError(self.problems)
@@ -287,9 +288,16 @@ class _Reading:
     def _store(self, planned: Plan, found: Tally, n_buckets: int) -> Stored:
         """Store one table, and check what only shows when its rows are sorted."""
         policy, source = self.business.quality.duplicates, planned.source
-        weight = "copies" if policy == "keep" else "1"
         with saying_where(source.where):
-            held = store(self.connection, planned, found.kept, self.place.folder, n_buckets, weight)
+            held = store(
+                self.connection,
+                planned,
+                found.kept,
+                self.place.folder,
+                n_buckets,
+                keep_copies=policy == "keep",
+                workers=self.room.workers(n_buckets),
+            )
         problem, finding = duplicates(source, policy, held.copies, held.copied_example)
         self.findings += [finding] if finding is not None else []
         self.problems += [problem] if problem is not None else []

@@ -1,4 +1,4 @@
-"""Where the normalised rows lie: one sorted Parquet file per table and bucket of customers.
+"""Where the normalised rows lie: one sorted Arrow file per table and bucket of customers.
 
 In: a :class:`~lapse.history.normalise.Plan` and the condition under which its rows stay. Out: files whose
 rows are sorted by customer, time and then every other column, so that the same rows in any order give the
@@ -6,29 +6,35 @@ same files, each different row once beside the number of its copies; and what is
 written.
 
 A customer's bucket is the hash of its id modulo the number of buckets. Memory is bounded by a bucket: rows
-are first dealt out to buckets in the order in which they come, and then sorted bucket by bucket.
+are first dealt out to buckets as they come from DuckDB, some hundred thousand at a time, and then brought
+into their order bucket by bucket (:mod:`lapse.history.arrange`). The files are uncompressed and mapped into
+memory when they are read, so reading one costs next to nothing.
 """
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from lapse.history.arrange import HASH, arrange, deal
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
-from lapse.history.sources import count, file_list, literal, quote
+from lapse.history.sources import literal, quote
 
-COPIES = "copies"
-"""The stored column that says how many exact copies of a row there were."""
+ROWS_AT_ONCE = 500_000
+"""Rows that are dealt out at a time."""
 
-
-_KNOWN_LATER = ("end", "end_known_at", "cause")
-"""Columns that come last in the order of rows: which of two events at one moment counts as the later one must
-not hang on an end that nobody knew then."""
+_BUCKET = "bucket"
+_TWO_64 = 2**64
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,21 @@ class Stored:
     repeated_example: str
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What is counted in one bucket."""
+
+    rows: int
+    copies: int
+    customers: int
+    first: datetime | None
+    last: datetime | None
+    repeated: int
+    hash: int
+    copied: pa.Table
+    twice: pa.Table
+
+
 def connect(folder: Path, memory: int) -> duckdb.DuckDBPyConnection:
     """Return an in-process DuckDB that holds so many bytes at most and spills the rest into the folder."""
     limit = f"{memory // 10**6}MB"
@@ -73,7 +94,14 @@ def connect(folder: Path, memory: int) -> duckdb.DuckDBPyConnection:
 
 
 def store(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, kept: str, folder: Path, n_buckets: int, weight: str
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    kept: str,
+    folder: Path,
+    n_buckets: int,
+    *,
+    keep_copies: bool,
+    workers: int = 1,
 ) -> Stored:
     """Write one table's rows, bucket by bucket.
 
@@ -84,88 +112,119 @@ def store(
     kept : str
         Condition of the rows that stay.
     folder : Path
-        Gets ``<table>/<bucket>.parquet``.
+        Gets ``<table>/<bucket>.arrow``.
     n_buckets : int
-    weight : str
-        How often a stored row counts: ``1``, or ``copies`` where copies are kept.
+    keep_copies : bool
+        Whether each copy of a row counts, or all of them as one.
+    workers : int
+        Buckets that are sorted at once.
 
     Returns
     -------
     Stored
     """
-    name = plan.source.name
-    columns = ", ".join(map(quote, plan.columns))
-    order = ", ".join(map(quote, sorted(plan.columns, key=_KNOWN_LATER.__contains__)))
-    rows = f"(SELECT {columns} FROM ({plan.query}) WHERE {kept})"
-    (folder / name).mkdir()
-    dealt = folder / "dealt" / name
-    if n_buckets > 1:
-        dealt.mkdir(parents=True)
-        bucket = f"CAST(hash(customer_id) % {n_buckets} AS INTEGER) AS bucket"
-        connection.execute(
-            f"COPY (SELECT {columns}, {bucket} FROM {rows}) TO {literal(str(dealt))}"
-            " (FORMAT parquet, PARTITION_BY (bucket))"
-        )
-    for number in range(n_buckets):
-        part = dealt / f"bucket={number}"
-        inside = rows if n_buckets == 1 else _part(part, rows)
-        ordered = f"SELECT {columns}, count(*) AS {COPIES} FROM {inside} GROUP BY ALL ORDER BY {order}"
-        file = literal(str(folder / name / f"{number}.parquet"))
-        connection.execute(f"COPY ({ordered}) TO {file} (FORMAT parquet)")
-        shutil.rmtree(part, ignore_errors=True)
-    return _summary(connection, plan, folder / name, n_buckets, weight)
-
-
-def _part(part: Path, rows: str) -> str:
-    """Return the rows that were dealt to one bucket; where none were, none of the others."""
-    if files := sorted(part.glob("*.parquet")):
-        return f"read_parquet({file_list(files)}, hive_partitioning = false)"
-    return f"(FROM {rows} LIMIT 0)"
-
-
-def _summary(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, folder: Path, n_buckets: int, weight: str
-) -> Stored:
-    files = [folder / f"{number}.parquet" for number in range(n_buckets)]
-    parts = [_counted(connection, plan, file, weight) for file in files]
-    rows, copies, customers, first, last, hashes = zip(*parts, strict=True)
-    first_copied = f"SELECT * FROM read_parquet({file_list(files)}) WHERE {COPIES} > 1"
-    repeated = (
-        f"SELECT customer_id FROM read_parquet({file_list(files)})"
-        f" GROUP BY customer_id HAVING sum({weight}) > 1"
-    )
-    is_profile = "time" not in plan.columns
+    place = folder / plan.source.name
+    place.mkdir()
+    schema = _deal_out(connection, plan, kept, place, n_buckets)
+    work = partial(_arrange, plan, place, schema, keep_copies)
+    with ThreadPoolExecutor(workers) as threads:
+        parts = list(threads.map(work, range(n_buckets)))
     return Stored(
-        rows=sum(rows),
-        copies=sum(copies),
-        customers=sum(customers),
-        first=min((time for time in first if time is not None), default=None),
-        last=max((time for time in last if time is not None), default=None),
-        repeated=count(connection, f"SELECT count(*) FROM ({repeated})") if is_profile else 0,
-        hash=sum(hashes) % 2**64,
-        copied_example=_first_row(connection, plan, first_copied) if any(copies) else "",
-        repeated_example=_first_row(connection, plan, repeated) if is_profile else "",
+        rows=sum(part.rows for part in parts),
+        copies=sum(part.copies for part in parts),
+        customers=sum(part.customers for part in parts),
+        first=min((part.first for part in parts if part.first is not None), default=None),
+        last=max((part.last for part in parts if part.last is not None), default=None),
+        repeated=sum(part.repeated for part in parts),
+        hash=sum(part.hash for part in parts) % _TWO_64,
+        copied_example=_first_row(connection, plan, [part.copied for part in parts]),
+        repeated_example=_first_row(connection, plan, [part.twice for part in parts]),
     )
 
 
-def _counted(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, file: Path, weight: str
-) -> tuple[int, int, int, datetime | None, datetime | None, int]:
-    known = "known_at" if "known_at" in plan.columns else "CAST(NULL AS TIMESTAMP)"
-    time = "time" if "time" in plan.columns else known
+def read_stored(folder: Path, table: str, number: int) -> pa.Table:
+    """Return one bucket's rows of one table, mapped into memory."""
+    with pa.memory_map(str(folder / table / f"{number}.arrow")) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+def _deal_out(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, kept: str, place: Path, n_buckets: int
+) -> pa.Schema:
+    """Append every row to the file of its bucket, and return the columns."""
+    columns = ", ".join(map(quote, plan.columns))
     hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
-    row = connection.execute(
-        f"SELECT coalesce(sum({weight}), 0), coalesce(sum({COPIES} - 1), 0), count(DISTINCT customer_id),"
-        f" min({time}), max({time}),"
-        f" coalesce(sum(CAST(hash({hashed}) AS HUGEINT) * {weight}), 0)"
-        f" FROM read_parquet({file_list([file])})"
-    ).fetchone()
-    assert row is not None  # an aggregate without groups has one row
-    return (int(row[0]), int(row[1]), int(row[2]), row[3], row[4], int(row[5]))
+    bucket = f"CAST(hash(customer_id) % {n_buckets} AS INTEGER) AS {_BUCKET}"
+    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket} FROM ({plan.query}) WHERE {kept}"
+    connection.complete()  # what was asked before
+    reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
+    for batch in reader:
+        rows = _coded(pa.table(batch))
+        order, starts = deal(rows[_BUCKET].to_numpy(), n_buckets)
+        dealt = rows.drop_columns([_BUCKET]).take(pa.array(order)).combine_chunks()
+        for number in np.flatnonzero(np.diff(starts)):
+            mine = dealt.slice(starts[number], starts[number + 1] - starts[number])
+            with (place / f"{number}.dealt").open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
+                out.write_table(mine)
+    return _coded(reader.schema.empty_table()).drop_columns([_BUCKET]).schema
 
 
-def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, query: str) -> str:
-    """Return the first row of a query over stored rows by customer and time, or nothing where it has none."""
+def _coded(table: pa.Table) -> pa.Table:
+    """Return a table with its text as dictionaries."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            values = table[field.name].cast(pa.string()).dictionary_encode()
+            table = table.set_column(position, field.name, values)
+    return table
+
+
+def _arrange(plan: Plan, place: Path, schema: pa.Schema, keep_copies: bool, number: int) -> _Part:
+    """Bring one bucket's rows into their order, write them, and count."""
+    dealt = place / f"{number}.dealt"
+    arranged = arrange(pa.concat_tables([schema.empty_table(), *_streams(dealt)]))
+    dealt.unlink(missing_ok=True)
+    table = arranged.table
+    with pa.OSFile(str(place / f"{number}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+        out.write_table(table)
+    copies = arranged.copies
+    extra = int(copies.sum()) - len(copies)
+    first, last = arranged.span
+    times = np.bincount(arranged.customer.indices.to_numpy(), copies if keep_copies else None)
+    twice = np.flatnonzero(times > 1) if "time" not in plan.columns else np.empty(0, np.int64)
+    return _Part(
+        rows=len(table) + (extra if keep_copies else 0),
+        copies=extra,
+        customers=arranged.n_customers,
+        first=first,
+        last=last,
+        repeated=len(twice),
+        hash=arranged.hash + (arranged.hash_of_copies if keep_copies else 0),
+        copied=table.filter(pa.array(copies > 1)).slice(0, 1),
+        twice=table.filter(pc.is_in(arranged.customer.indices, pa.array(twice[:1], pa.int32()))).slice(0, 1),
+    )
+
+
+def _streams(file: Path) -> Iterator[pa.Table]:
+    """Yield what was appended to a file, piece by piece."""
+    if file.exists():
+        with pa.memory_map(str(file)) as source:
+            while source.tell() < source.size():
+                yield pa.ipc.open_stream(source).read_all()
+
+
+def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, found: list[pa.Table]) -> str:
+    """Return the first of some rows by customer and time, or nothing where there is none."""
     order = ", ".join(column for column in ("customer_id", "time") if column in plan.columns)
-    row = connection.execute(f"SELECT {row_named(plan)} FROM ({query}) ORDER BY {order} LIMIT 1").fetchone()
-    return "" if row is None else str(row[0])
+    plain = [table.select(order.split(", ")) for table in found if len(table)]
+    if not plain:
+        return ""
+    connection.complete()
+    connection.register("found", pa.concat_tables(map(_decoded, plain)))
+    rows = connection.execute(f"SELECT {row_named(plan)} FROM found ORDER BY {order} LIMIT 1").fetchall()
+    connection.unregister("found")
+    return str(rows[0][0])
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    ids = pc.cast(table["customer_id"], table.schema.field("customer_id").type.value_type)
+    return table.set_column(0, "customer_id", ids)

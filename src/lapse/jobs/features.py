@@ -21,7 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lapse.cohort.outcomes import known_snapshots
+from lapse.cohort.outcomes import all_known
 from lapse.dataset import choice_day, scoring_day
 from lapse.errors import ConfigError, DataError, LapseError, Problem
 from lapse.features import Recipe, compute, fit_recipe
@@ -126,7 +126,7 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
     bucket = history.bucket(number)
-    asked, _ = known_snapshots(history.business, bucket, days)
+    asked = all_known(bucket, days)
     file = folder / f"{number}.parquet"
     writer: pq.ParquetWriter | None = None
     try:
