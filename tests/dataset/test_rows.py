@@ -55,6 +55,23 @@ def test_rows_are_taken_by_position_or_by_mask(tmp_path: Path) -> None:
             assert len(first.features) == mask.sum()
 
 
+def test_the_fit_part_knows_what_was_known_on_the_first_test_date(tmp_path: Path) -> None:
+    with history_of(tmp_path, orders(80, 366, 15)) as history:
+        data = lapse.snapshots(history)
+    assert data.early is not None
+    learned, judged = data.fit_part(), data.test_part()
+    assert learned.cut == data.calendar.test[0]
+    assert judged.cut == data.cut
+    assert learned.early is judged.early is None
+    for part, mask, outcomes in ((learned, data.is_fit, data.early), (judged, data.is_test, data.outcomes)):
+        assert 0 < len(part) == mask.sum() < len(data)
+        pd.testing.assert_frame_equal(part.keys, data.keys[mask].reset_index(drop=True))
+        for field in fields(outcomes):
+            expected = getattr(outcomes, field.name)[mask]
+            np.testing.assert_array_equal(getattr(part.labels, field.name), expected)
+    assert not (data.is_fit & data.is_test).any()
+
+
 def test_a_dataset_for_scoring_is_not_learned_from_and_a_labelled_one_not_scored(tmp_path: Path) -> None:
     with history_of(tmp_path, orders(150, 366, 15)) as history:
         data, today = lapse.snapshots(history), lapse.snapshots(history, "2024-12-31")

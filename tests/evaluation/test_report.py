@@ -46,6 +46,23 @@ def test_it_says_what_was_asked_of_whom(evaluation: Evaluation) -> None:
     assert "no BG/NBD: the churn event covers a span" in text
 
 
+def test_it_says_what_was_sampled(evaluation: Evaluation) -> None:
+    every = replace(evaluation.protocol, n_all=600, n_fit=9000, n_yardstick=9000)
+    assert str(replace(evaluation, protocol=every)) == str(evaluation)
+    some = replace(evaluation.protocol, n_all=70_000, n_fit=900_000, n_yardstick=200_000)
+    text = str(replace(evaluation, protocol=some))
+    assert "600 rows of 200 customers (chosen by a hash of their ids, of 70,000 rows)" in text
+    assert "yardsticks: fitted on 200,000 of 900,000 rows" in text
+    assert Evaluation.from_json(replace(evaluation, protocol=some).to_json()).protocol == some
+
+
+def test_an_evaluation_from_before_samples_were_said_is_read(evaluation: Evaluation) -> None:
+    stored = evaluation.to_json()
+    for name in ("n_all", "n_fit", "n_yardstick"):
+        del stored["protocol"][name]
+    assert str(Evaluation.from_json(stored)) == str(evaluation)
+
+
 @pytest.mark.parametrize(("lapses", "said"), [(29, True), (30, False), (570, False), (571, True)])
 def test_few_lapses_on_the_test_dates_are_a_warning(evaluation: Evaluation, lapses: int, said: bool) -> None:
     few = replace(evaluation, protocol=replace(evaluation.protocol, base_rate=lapses / 600))

@@ -49,6 +49,20 @@ def test_every_yardstick_beats_the_base_rate_where_there_is_something_to_learn()
         assert abs(calibration.calibration_in_the_large(happened, p)) < 0.1, method
 
 
+def test_of_more_rows_than_the_most_a_random_part_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, y, old = shop(6000, 0)
+    test, happened, new = shop(3000, 1)
+    histories = yardsticks.Histories(everybody=old, train=old, test=new, horizon_days=28)
+    whole = yardsticks.compare(train, y, test, "order", histories)
+    monkeypatch.setattr(yardsticks, "MOST_ROWS", 4000)
+    part, again = (yardsticks.compare(train, y, test, "order", histories) for _ in range(2))
+    assert (whole.n_rows, part.n_rows) == (6000, 4000)
+    assert set(part.predictions) == set(whole.predictions)
+    for method, p in part.predictions.items():
+        np.testing.assert_array_equal(p, again.predictions[method])
+        assert metrics.log_loss(happened, p) < metrics.log_loss(happened, whole.predictions[method]) + 0.03
+
+
 def test_expected_purchases_rank_and_the_calibration_keeps_their_order() -> None:
     _, y, old = shop(500, 2)
     _, _, new = shop(500, 3)

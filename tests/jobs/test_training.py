@@ -200,6 +200,14 @@ def test_a_tracking_uri_takes_its_secrets_from_the_environment_and_does_not_show
     assert caught.value.problems[0].where == "${LAPSE_TRACKING}"
 
 
+def test_the_run_says_how_many_snapshots_each_model_learned_from(shop: Place) -> None:
+    run = mlflow.MlflowClient(shop.business.tracking.uri).get_run(shop.registered.run_id)
+    said, estimators = run.data.params, shop.model.estimators
+    assert said["lifetime_snapshots"] == str(estimators.lifetime.n_snapshots_)
+    assert said["spend_snapshots"] == str(estimators.spend.n_snapshots_)
+    assert said["calibration"] == estimators.defection.calibration_slice_.note
+
+
 def test_training_twice_gives_the_same_model(shop: Place) -> None:
     data = lapse.snapshots(shop.history)
     again = lapse.train(data)

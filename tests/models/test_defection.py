@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from lapse.errors import DataError, GateError
-from lapse.models import boosting
+from lapse.models import blend, boosting, defection
 from lapse.models.defection import Defection
 from lapse.models.lifetime import Lifetime
 
@@ -73,6 +74,37 @@ def test_a_jump_in_the_risk_chooses_searched_thresholds() -> None:
     assert given.blend_.kind.extra_trees is True
     assert log_loss(lapsed, free.predict_proba(X)) < log_loss(lapsed, given.predict_proba(X))
     assert Defection(30, n_estimators=60, num_threads=1).fit(X, lapsed).blend_.kind.extra_trees is True
+
+
+def test_of_very_many_rows_choice_and_calibration_learn_from_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y, day, truth = drifting(30_000)
+    whole = Defection(HORIZON, **FAST).fit(X, y, as_of=day)
+    for module in (blend, defection):
+        monkeypatch.setattr(module, "MOST_ROWS", 8_000)
+    part, again = (Defection(HORIZON, **FAST).fit(X, y, as_of=day) for _ in range(2))
+    assert "sample" not in whole.calibration_slice_.note
+    found = part.calibration_slice_
+    assert f"8,000 of {found.n_fit:,} earlier rows, 8,000 of {found.n_rows:,} later ones" in found.note
+    assert replace(found, note=whole.calibration_slice_.note) == whole.calibration_slice_
+    np.testing.assert_array_equal(part.predict_proba(X), again.predict_proba(X))
+    p, p_whole = part.predict_proba(X)[:, 1], whole.predict_proba(X)[:, 1]
+    assert p.mean() == pytest.approx(p_whole.mean(), rel=0.03)
+    assert np.abs(p - truth).mean() < 1.1 * np.abs(p_whole - truth).mean()
+    for mine, all_of_it in zip(part.blend_.boosters, whole.blend_.boosters, strict=True):
+        assert mine.model_to_string() == all_of_it.model_to_string()  # the trees that are kept saw every row
+
+
+def test_samples_keep_the_weights_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y, day, _ = drifting(20_000)
+    weight = np.where(y == 1, 3.0, 1.0)
+    for module in (blend, defection):
+        monkeypatch.setattr(module, "MOST_ROWS", 3_000)
+    model = Defection(HORIZON, **FAST).fit(X, y, as_of=day, sample_weight=weight)
+    assert np.average(model.predict_proba(X)[:, 1], weights=weight) == pytest.approx(
+        model.base_rate_, rel=0.05
+    )
 
 
 def test_contributions_add_up_to_the_raw_score(fitted: tuple[Defection, pd.DataFrame]) -> None:

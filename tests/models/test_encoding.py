@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from lapse.errors import DataError, GateError
-from lapse.models.encoding import Encoding
+from lapse.models import encoding as encodings
+from lapse.models.encoding import Columns, Encoding
 
 
 @pytest.fixture
@@ -97,3 +98,22 @@ def test_what_is_no_table_of_features_is_refused(wrong: object, message: str) ->
 def test_json_both_ways(frame: pd.DataFrame) -> None:
     encoding = Encoding.fit(frame)
     assert Encoding.from_json(json.loads(json.dumps(encoding.to_json()))) == encoding
+
+
+def test_float32_is_not_copied() -> None:
+    frame = pd.DataFrame({"a": np.arange(5, dtype=np.float32), "b": np.arange(5.0)})
+    first, second = Encoding.fit(frame).columns(frame).values
+    assert np.shares_memory(first, frame["a"].to_numpy())
+    assert second.dtype == np.float32
+    table = Columns((first,)).table()
+    assert table.column(0).chunk(0).buffers()[1].address == first.ctypes.data
+
+
+def test_blocks_are_the_matrix_in_parts(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = Encoding.fit(frame).columns(frame)
+    monkeypatch.setattr(encodings, "BLOCK_ROWS", 2)
+    blocks = list(columns.blocks())
+    assert [len(block) for block in blocks] == [2, 1]
+    np.testing.assert_array_equal(np.vstack(blocks), columns.matrix())
+    np.testing.assert_array_equal(columns.take(np.array([2, 0])).matrix(), columns.matrix()[[2, 0]])
+    assert [block.shape for block in columns.take(np.array([], np.int64)).blocks()] == [(0, 5)]

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from lapse.errors import DataError, GateError
+from lapse.models import lifetime
 from lapse.models.curve import Curve, remaining_lifetime_days
 from lapse.models.lifetime import Lifetime
 
@@ -87,6 +88,19 @@ def test_heterogeneity_that_no_feature_shows_makes_the_tail_fall_faster() -> Non
     ]
     assert alphas[0] == pytest.approx(1.0, rel=0.4)
     assert alphas[1] > 4
+
+
+def test_of_many_snapshots_the_tail_is_learned_from_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, hazard, follow_up = sample(20_000)
+    event, duration = geometric(hazard, follow_up)
+    fitted = []
+    for most in (20_000, 8_000, 8_000):
+        monkeypatch.setattr(lifetime, "MOST_TAIL_SNAPSHOTS", most)
+        fitted.append(Lifetime(STEP, num_threads=1).fit(X, event, duration, follow_up))
+    whole, part, again = fitted
+    assert part.alpha_ == again.alpha_ != whole.alpha_
+    assert np.log(part.alpha_) == pytest.approx(np.log(whole.alpha_), abs=1.0)
+    np.testing.assert_array_equal(part.predict_hazard(X, 12), whole.predict_hazard(X, 12))
 
 
 def test_a_step_cut_by_the_end_of_the_data_is_not_biased_by_its_events() -> None:

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from lapse.models import linear
 from lapse.models.linear import EDGE, PRIOR_VARIANCE, Linear, fit_linear
+from lapse.models.sampling import sample
 from lapse.schema import Float32, Float64
 
 
@@ -30,7 +30,7 @@ def test_the_fit_is_the_penalised_maximum_likelihood() -> None:
     """The coefficients minimise the loss as written out here, found by another optimiser."""
     matrix, label = some_rows()
     weight = np.random.default_rng(1).uniform(0.5, 2, len(label))
-    fitted = fit_linear(matrix, label, weight, [], 0)
+    fitted = fit_linear(matrix, label, weight, [])
     value = np.sign(matrix) * np.log1p(np.abs(matrix.astype(np.float64)))
     there = ~np.isnan(value)
     mean = [np.average(value[there[:, j], j], weights=weight[there[:, j]]) for j in range(3)]
@@ -54,7 +54,7 @@ def test_the_fit_is_the_penalised_maximum_likelihood() -> None:
 
 def test_effects_are_zero_on_average_and_add_up() -> None:
     matrix, label = some_rows()
-    fitted = fit_linear(matrix, label, None, [], 0)
+    fitted = fit_linear(matrix, label, None, [])
     effects = fitted.contributions(matrix)
     assert effects[:, :-1].mean(axis=0) == pytest.approx(np.zeros(3), abs=1e-9)
     assert effects.sum(axis=1) == pytest.approx(fitted.raw_score(matrix), abs=1e-9)
@@ -64,8 +64,8 @@ def test_effects_are_zero_on_average_and_add_up() -> None:
 def test_categorical_and_empty_and_constant_columns_say_nothing() -> None:
     matrix, label = some_rows()
     wide = np.column_stack([matrix, label, np.full(len(label), np.nan), np.full(len(label), 7.0)])
-    fitted = fit_linear(wide.astype(np.float32), label, None, [3], 0)
-    alone = fit_linear(matrix, label, None, [], 0)
+    fitted = fit_linear(wide.astype(np.float32), label, None, [3])
+    alone = fit_linear(matrix, label, None, [])
     # A column that is missing everywhere is a second intercept, which only the penalty tells from the first.
     assert fitted.slope[3:] == pytest.approx((0, 0, 0), abs=1e-9)
     assert fitted.raw_score(wide.astype(np.float32)) == pytest.approx(alone.raw_score(matrix), abs=1e-3)
@@ -81,37 +81,39 @@ def test_any_value_gets_a_bounded_score(rows: Float32) -> None:
     assert (np.abs(fitted.raw_score(rows) - fitted.base) <= most + 1e-9).all()
 
 
-def test_more_rows_than_the_most_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weighted_sample_is_fitted_like_all_rows() -> None:
     matrix, label = some_rows(20_000)
-    whole = fit_linear(matrix, label, np.ones(len(label)), [], 0)
-    monkeypatch.setattr(linear, "MAX_ROWS", 5_000)
-    part = fit_linear(matrix, label, np.ones(len(label)), [], 0)
-    assert part != whole
-    assert part == fit_linear(matrix, label, np.ones(len(label)), [], 0)
+    whole = fit_linear(matrix, label, np.ones(len(label)), [])
+    rows, weight = sample(label, None, 5_000, 0)
+    part = fit_linear(matrix[rows], label[rows], weight, [])
     assert part.slope == pytest.approx(whole.slope, abs=0.15)
     assert expit(part.raw_score(matrix)).mean() == pytest.approx(label.mean(), abs=0.02)
 
 
-def test_rare_lapses_are_all_fitted_and_the_level_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rare_lapses_are_all_fitted_and_the_level_is_right() -> None:
     rng = np.random.default_rng(0)
     matrix = rng.normal(size=(60_000, 2)).astype(np.float32)
     label = (rng.random(60_000) < expit(-8 + matrix[:, 0])).astype(np.float64)
     assert 10 < label.sum() < 100
-    whole = fit_linear(matrix, label, None, [], 0)
+    whole = fit_linear(matrix, label, None, [])
     assert expit(whole.raw_score(matrix)).mean() == pytest.approx(label.mean(), rel=1e-4)
-    monkeypatch.setattr(linear, "MAX_ROWS", 10_000)
-    part = fit_linear(matrix, label, None, [], 0)
+
+    def of_some(label: Float64) -> Linear:
+        rows, weight = sample(label, None, 10_000, 0)
+        return fit_linear(matrix[rows], label[rows], weight, [])
+
+    part = of_some(label)
     assert expit(part.raw_score(matrix)).mean() == pytest.approx(label.mean(), rel=0.1)
     assert part.slope[0] == pytest.approx(whole.slope[0], abs=0.15)
     one = np.zeros(60_000)
     one[-1] = 1.0
-    assert fit_linear(matrix, one, None, [], 0).raw_score(matrix).max() < 0
+    assert of_some(one).raw_score(matrix).max() < 0
 
 
 def test_json_keeps_every_digit() -> None:
     matrix, label = some_rows(500)
-    fitted = fit_linear(matrix, label, None, [], 0)
+    fitted = fit_linear(matrix, label, None, [])
     assert Linear.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
 
 
-ANY_FIT = fit_linear(*some_rows(), None, [], 0)
+ANY_FIT = fit_linear(*some_rows(), None, [])

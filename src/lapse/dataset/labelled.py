@@ -79,15 +79,17 @@ def _require_outcomes(data: Labelled) -> None:
     if len(data) == 0:
         raise DataError(Problem(where, "snapshots", "customers at risk at some as-of date", "none"))
     problems = []
-    for name, part in (("fit dates", data.fit_part()), ("test dates", data.test_part())):
-        positives = int(part.outcomes.lapsed.sum())
-        if positives in (0, len(part)):
+    assert data.early is not None  # parts of a dataset are not asked
+    learned, happened = data.early.lapsed[data.is_fit], data.outcomes.lapsed[data.is_test]
+    for name, lapsed in (("fit dates", learned), ("test dates", happened)):
+        positives = int(lapsed.sum())
+        if positives in (0, len(lapsed)):
             problems.append(
                 Problem(
                     where,
                     f"outcomes on the {name}",
                     "customers who lapse within the horizon and customers who stay",
-                    f"{positives:,} of {len(part):,} lapse",
+                    f"{positives:,} of {len(lapsed):,} lapse",
                     "is the grace too short, or the horizon too long?"
                     if positives
                     else "is the grace too long, or the history too short?",

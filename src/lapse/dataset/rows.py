@@ -101,7 +101,7 @@ class Labelled(Dataset):
     early : Outcomes or None
         The same rows' outcomes as they were known on the first test date, which is all that an evaluated
         model may learn from. They are meaningful for the rows of the fit dates; None in the fit part, whose
-        outcomes they are.
+        outcomes they are, and in the test part.
     not_at_risk : mapping of int to int
         How many customers were known on each date, as a day number, but not at risk.
     purchases : PurchaseHistory or None
@@ -123,6 +123,16 @@ class Labelled(Dataset):
         """The outcomes."""
         return self.outcomes
 
+    @property
+    def is_fit(self) -> Bool:
+        """Whether each row is one of the fit dates."""
+        return np.isin(self.day, self.calendar.fit)
+
+    @property
+    def is_test(self) -> Bool:
+        """Whether each row is one of the test dates."""
+        return np.isin(self.day, self.calendar.test)
+
     def take(self, rows: Int64 | Bool) -> Self:
         """Return some rows, by position or by mask; what is said of all customers stays."""
         chosen = _positions(rows)
@@ -135,13 +145,13 @@ class Labelled(Dataset):
 
     def fit_part(self) -> Self:
         """Return the rows of the fit dates, with outcomes as known on the first test date."""
-        part = self.take(np.isin(self.day, self.calendar.fit))
-        assert part.early is not None  # the fit part of a fit part is asked for by nobody
-        return replace(part, outcomes=part.early, early=None, cut=self.calendar.test[0])
+        assert self.early is not None  # the fit part of a fit part is asked for by nobody
+        known_then = replace(self, outcomes=self.early, early=None, cut=self.calendar.test[0])
+        return known_then.take(self.is_fit)
 
     def test_part(self) -> Self:
-        """Return the rows of the test dates."""
-        return self.take(np.isin(self.day, self.calendar.test))
+        """Return the rows of the test dates; they, too, are learned from by nobody."""
+        return replace(self, early=None).take(self.is_test)
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
@@ -203,14 +213,23 @@ def _positions(rows: Int64 | Bool) -> Int64:
 
 
 def _concat(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    columns = {}
-    for name in frames[0].columns:
-        series = [frame[name] for frame in frames]
-        if isinstance(series[0].dtype, pd.CategoricalDtype):
-            columns[name] = pd.Series(pd.api.types.union_categoricals(series, sort_categories=True))
-        else:
-            columns[name] = pd.concat(series, ignore_index=True)
-    return pd.DataFrame(columns)
+    """Return frames below each other; all float32 columns are written once, into one block of memory."""
+    dtypes = frames[0].dtypes
+    numbers = [name for name in dtypes.index if dtypes[name] == np.float32]
+    block = np.empty((len(numbers), sum(map(len, frames))), np.float32)
+    for row, name in zip(block, numbers, strict=True):
+        np.concatenate([frame[name].to_numpy() for frame in frames], out=row)
+    joined = pd.DataFrame(block.T, columns=numbers, copy=False)
+    for position, name in enumerate(dtypes.index):
+        if name not in joined:
+            joined.insert(position, name, _below([frame[name] for frame in frames]))
+    return joined
+
+
+def _below(parts: list[pd.Series]) -> pd.Series:
+    if isinstance(parts[0].dtype, pd.CategoricalDtype):
+        return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _joined(parts: Sequence[PurchaseHistory | None]) -> PurchaseHistory | None:

@@ -49,11 +49,16 @@ class Protocol:
     horizon_days : int
         From a snapshot to the end of what it asks about.
     n, n_customers : int
-        Test rows, and the customers to whom they belong.
+        Test rows that were judged, and the customers to whom they belong.
     base_rate : float
         Share of the test rows that lapsed.
     n_replicates, seed : int
         Of the bootstrap by customers, at the level of :data:`~lapse.evaluation.bootstrap.LEVEL`.
+    n_all : int
+        Test rows that there are: more than ``n`` where only some of the customers were judged, chosen by a
+        hash of their ids. 0 in evaluations that do not say.
+    n_fit, n_yardstick : int
+        Rows that the model learned from, and those that its yardsticks did; 0 in evaluations that do not say.
     """
 
     fit_as_of: tuple[str, ...]
@@ -64,6 +69,9 @@ class Protocol:
     base_rate: float
     n_replicates: int
     seed: int
+    n_all: int = 0
+    n_fit: int = 0
+    n_yardstick: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,12 +198,20 @@ def _from_records(records: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _describe(protocol: Protocol) -> str:
     rows = f"{protocol.n:,} rows of {protocol.n_customers:,} customers"
+    if protocol.n_all > protocol.n:
+        rows += f" (chosen by a hash of their ids, of {protocol.n_all:,} rows)"
     lapsed = f"{protocol.base_rate:.1%} lapsed within {protocol.horizon_days} days"
     return (
         f"fitted on {_dates(protocol.fit_as_of)}\n"
         f"tested on {_dates(protocol.test_as_of)}: {rows}, {lapsed}\n"
-        f"intervals: {LEVEL:.0%}, {protocol.n_replicates:,} resamples of the customers"
+        f"intervals: {LEVEL:.0%}, {protocol.n_replicates:,} resamples of the customers{_yardsticks(protocol)}"
     )
+
+
+def _yardsticks(protocol: Protocol) -> str:
+    if protocol.n_yardstick >= protocol.n_fit:
+        return ""
+    return f"\nyardsticks: fitted on {protocol.n_yardstick:,} of {protocol.n_fit:,} rows, drawn at random"
 
 
 def _dates(dates: tuple[str, ...]) -> str:

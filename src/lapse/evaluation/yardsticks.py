@@ -6,14 +6,15 @@ probabilities of lapse of the test rows, or, where a method does not apply, the 
 frames of other columns, outcomes other than 0 and 1.
 
 A yardstick is what it says and no better: no tuning, no calibration on a later slice. It learns from the same
-training rows as the model beside it.
+training rows as the model beside it, or from :data:`MOST_ROWS` of them, drawn with equal chances, where there
+are more; :attr:`Yardsticks.n_rows` says from how many.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm as lgb
@@ -29,6 +30,9 @@ from lapse.cohort.purchases import PurchaseHistory
 from lapse.errors import DataError, Problem
 from lapse.evaluation import btyd
 from lapse.schema import Bool, Float64
+
+MOST_ROWS = 200_000
+"""Most training rows that a yardstick learns from."""
 
 _RECENCY_BINS = 20
 _PRIOR_ROWS = 10.0  # the base rate counts as this many rows in every bin of recency
@@ -57,10 +61,11 @@ class Histories:
 
 @dataclass(frozen=True)
 class Yardsticks:
-    """The test rows' probabilities by method, and why the other methods have none."""
+    """The test rows' probabilities by method, why the other methods have none, and training rows used."""
 
     predictions: Mapping[str, Float64]
     absent: Mapping[str, str] = field(default_factory=dict)
+    n_rows: int = 0
 
 
 def base_rate(y: npt.ArrayLike, n_test: int) -> Float64:
@@ -254,6 +259,11 @@ def compare(
         raise DataError(
             Problem("test rows", "features", expected="the training columns", got=f"others: {different}")
         )
+    y = np.asarray(y)
+    if len(train) > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(len(train), MOST_ROWS, replace=False))
+        train, y = train.iloc[rows], y[rows]
+        histories = replace(histories, train=histories.train.take(rows)) if histories else None
     methods: dict[str, Callable[[], Float64]] = {
         "base rate": lambda: base_rate(y, len(test)),
         "recency alone": lambda: recency_alone(train, y, test, churn_event),
@@ -266,7 +276,7 @@ def compare(
         absent["BG/NBD"] = "the churn event covers a span: there are no purchases to expect"
     else:
         methods["BG/NBD"] = lambda: bg_nbd(histories, y)
-    one_class = len(np.unique(np.asarray(y))) < 2
+    one_class = len(np.unique(y)) < 2
     for name, method in methods.items():
         if one_class and name not in ("base rate", "recency alone"):
             absent[name] = "all training rows have the same outcome"
@@ -275,4 +285,4 @@ def compare(
             predictions[name] = method()
         except DataError as error:
             absent[name] = str(error.problems[0])
-    return Yardsticks(predictions, absent)
+    return Yardsticks(predictions, absent, len(train))

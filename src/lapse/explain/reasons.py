@@ -205,19 +205,22 @@ class _Teller:
         self._names = speaker.names
         self._group = found.group
         self._contributions = contributions
-        self._said: list[list[Sentence]] = [[] for _ in range(len(contributions))]
+        self._said: list[npt.NDArray[np.object_]] = []
 
     def tell_rows(self, group: Int64, effect: Float64) -> npt.NDArray[np.object_]:
         """Return the words of each row's group; None where it has no effect."""
-        told = np.empty(len(group), dtype=object)
+        said = np.full(len(group), None, dtype=object)
         strongest = _strongest(self._contributions, self._group, group, effect)
-        for row in np.flatnonzero(strongest >= 0).tolist():
-            said, sentence = self._said[row], self._tell(strongest[row], row)
-            if any(sentence.news == earlier.news for earlier in said):
-                sentence = self._another(row, group[row], np.sign(effect[row]), sentence)
-            said.append(sentence)
-            told[row] = sentence.text
-        return told
+        for feature in np.unique(strongest[strongest >= 0]).tolist():
+            rows = np.flatnonzero(strongest == feature)
+            said[rows] = self._speaker.tell_rows(self._names[feature], rows)
+        news, repeated = _each(said, "news"), np.zeros(len(group), bool)
+        for earlier in self._said:
+            repeated |= (strongest >= 0) & (news == _each(earlier, "news"))
+        for row in np.flatnonzero(repeated).tolist():
+            said[row] = self._another(row, group[row], np.sign(effect[row]), said[row])
+        self._said.append(said)
+        return _each(said, "text")
 
     def _another(self, row: int, group: int, sign: float, repeated: Sentence) -> Sentence:
         """Return the strongest that pushes the group's way with news, else one with words not yet told."""
@@ -225,14 +228,21 @@ class _Teller:
         push = self._contributions[row, members] * sign
         order = np.argsort(-push, kind="stable").tolist()
         sentences = [(push[place], self._tell(members[place], row)) for place in order]
-        news = {earlier.news for earlier in self._said[row]}
-        texts = {earlier.text for earlier in self._said[row]}
+        news = {earlier[row].news for earlier in self._said}
+        texts = {earlier[row].text for earlier in self._said}
         new = (sentence for pushed, sentence in sentences if pushed > 0 and sentence.news not in news)
         unsaid = (sentence for _, sentence in sentences if sentence.text not in texts)
         return next(new, None) or (repeated if repeated.text not in texts else next(unsaid, repeated))
 
     def _tell(self, feature: int, row: int) -> Sentence:
         return self._speaker.tell(self._names[feature], row)
+
+
+def _each(sentences: npt.NDArray[np.object_], attribute: str) -> npt.NDArray[np.object_]:
+    """Return an attribute of each sentence; None where there is none."""
+    found = np.empty(len(sentences), dtype=object)
+    found[:] = [None if one is None else getattr(one, attribute) for one in sentences]
+    return found
 
 
 def _strongest(contributions: Float64, group_of_feature: Int64, group: Int64, effect: Float64) -> Int64:

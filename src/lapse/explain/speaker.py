@@ -7,7 +7,7 @@ told by its name and value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 
 from lapse.features import group_of, words
 from lapse.features.names import silence_told
+from lapse.schema import Int64
 
 
 def group_or_name(name: str) -> str:
@@ -104,6 +105,26 @@ class Speaker:
             key = self._key(name, row)
             self._told[key] = sentence
         return self._told[key]
+
+    def tell_rows(self, name: str, rows: Int64) -> npt.NDArray[np.object_]:
+        """Return the words of one feature of many rows: a :class:`Sentence` each, shape (n,)."""
+        while True:
+            reads = self._reads.get(name, ())
+            first, alike = self._alike(reads, rows)
+            sentences = np.empty(len(first), dtype=object)
+            sentences[:] = [self.tell(name, row) for row in rows[first].tolist()]
+            if self._reads.get(name, ()) == reads:  # no row read more than they are known to agree in
+                told: npt.NDArray[np.object_] = sentences[alike]
+                return told
+
+    def _alike(self, reads: Sequence[str], rows: Int64) -> tuple[Int64, Int64]:
+        """Return the first of each kind of rows that agree in what is read, and the kind of each row."""
+        kind = np.zeros(len(rows), np.int64)
+        for read in reads:
+            number, values = pd.factorize(self._columns[read][rows])  # -1 where missing
+            _, kind = np.unique(kind * (len(values) + 1) + number + 1, return_inverse=True)
+        _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
+        return first, kind
 
     def _say(self, name: str, view: _RowView) -> Sentence:
         if name not in self._known:

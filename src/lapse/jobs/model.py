@@ -74,14 +74,8 @@ class Model:
         DataFrame, n rows
             See :func:`lapse.explain.reasons.reasons`.
         """
-        defection = self.estimators.defection
-        return reasons(
-            data.features,
-            defection.contributions(data.features),
-            defection.raw_score(data.features),
-            top=top,
-            currency=self.business.currency,
-        )
+        added, raw_score = self.estimators.defection.explained(data.features)
+        return reasons(data.features, added, raw_score, top=top, currency=self.business.currency)
 
     def unknown_categories(self, data: Dataset) -> dict[str, int]:
         """Return, by column that has any, how many rows have a category that did not occur at training.

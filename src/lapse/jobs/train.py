@@ -122,9 +122,8 @@ def fold_problems(data: Labelled) -> list[Problem]:
     """Return what is wrong with the dates and keys of a labelled dataset."""
     try:
         check_unique_keys(data.keys["customer_id"], data.keys["as_of"])
-        check_folds(
-            data.fit_part().keys["as_of"], data.test_part().keys["as_of"], data.business.snapshots.horizon
-        )
+        as_of = data.keys["as_of"]
+        check_folds(as_of[data.is_fit], as_of[data.is_test], data.business.snapshots.horizon)
     except LapseError as error:
         return list(error.problems)
     return []
@@ -164,6 +163,8 @@ def _facts(data: Labelled, final: Estimators) -> dict[str, Any]:
         "as_of_dates": len(days),
         "base_rate": float(data.labels.lapsed.mean()),
         "calibration": final.defection.calibration_slice_.note,
+        "lifetime_snapshots": final.lifetime.n_snapshots_,
+        "spend_snapshots": final.spend.n_snapshots_,
         "steps_observed": final.lifetime.n_steps_observed_,
         "fingerprint": data.fingerprint,
     }

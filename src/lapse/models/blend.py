@@ -1,6 +1,6 @@
 """The mean of log-odds of boosted trees and of a logistic regression, with attributions that add up to it.
 
-In: a float32 matrix and 0/1 labels. Out: a :class:`Blend`; and, of a few kinds of blend, the one to trust,
+In: columns of features and 0/1 labels. Out: a :class:`Blend`; and, of a few kinds of blend, the one to trust,
 judged on rows which none of them has learned from.
 """
 
@@ -15,8 +15,10 @@ import lightgbm as lgb
 import numpy as np
 
 from lapse.models import boosting
+from lapse.models.encoding import Columns
 from lapse.models.linear import Linear, fit_linear
-from lapse.models.tree_tables import Trees, tabulate
+from lapse.models.sampling import MOST_ROWS, sample
+from lapse.models.tree_tables import Trees
 from lapse.schema import Float32, Float64
 
 LINEAR_SHARE = 1 / 3
@@ -47,30 +49,24 @@ class Blend:
     linear: Linear | None
 
     @cached_property
-    def trees(self) -> list[Trees]:
+    def trees(self) -> list[Trees | None]:
         """The boosters as tables, made when attributions are first asked for."""
-        return [tabulate(booster) for booster in self.boosters]
+        return boosting.tables(self.boosters)
 
-    def raw_score(self, matrix: Float32, num_threads: int) -> Float64:
-        """Return the mean log-odds, float64 of shape (n,)."""
-        trees = boosting.raw_score(self.boosters, matrix, num_threads)
-        if self.linear is None:
-            return trees
-        share = self.kind.linear_share
-        return (1.0 - share) * trees + share * self.linear.raw_score(matrix)
-
-    def contributions(self, matrix: Float32, num_threads: int) -> Float64:
-        """Return what each feature adds to :meth:`raw_score`, the base value last.
+    def explained(self, matrix: Float32, num_threads: int) -> tuple[Float64, Float64]:
+        """Return what each feature adds to the raw score (:func:`raw_scores`), and the raw score.
 
         Returns
         -------
         float64, shape (n, n_features + 1)
+            The base value last.
+        float64, shape (n,)
         """
-        trees = boosting.contributions(self.boosters, self.trees, matrix, num_threads)
+        added, raw = boosting.explained(self.boosters, self.trees, matrix, num_threads)
         if self.linear is None:
-            return trees
-        share = self.kind.linear_share
-        return (1.0 - share) * trees + share * self.linear.contributions(matrix)
+            return added, raw
+        share, line = self.kind.linear_share, self.linear.contributions(matrix)
+        return _mean(share, added, line), _mean(share, raw, line.sum(axis=1))
 
 
 def kinds(extra_trees: bool | None, linear_share: float | None) -> list[Kind]:
@@ -85,19 +81,22 @@ def kinds(extra_trees: bool | None, linear_share: float | None) -> list[Kind]:
 def fit_blends(
     asked: Sequence[Kind],
     settings: boosting.Settings,
-    matrix: Float32,
+    columns: Columns,
     label: Float64,
     weight: Float64 | None,
     categorical: Sequence[int],
 ) -> list[Blend]:
     """Fit blends of several kinds; what two have in common is fitted once.
 
+    The trees learn from all rows, the regression from a weighted sample where there are more than
+    :data:`~lapse.models.sampling.MOST_ROWS`.
+
     Parameters
     ----------
     asked : sequence of Kind
     settings : Settings
         Their ``extra_trees`` is replaced by that of each kind.
-    matrix : float32, shape (n, n_features)
+    columns : Columns, of n rows
     label : float64, shape (n,)
     weight : float64, shape (n,), optional
     categorical : positions of categorical columns
@@ -107,14 +106,50 @@ def fit_blends(
     list of Blend
         In the order asked.
     """
+    data = boosting.binned(settings, columns.table(), label, weight, categorical)
     trees = {
-        extra: boosting.boost(replace(settings, extra_trees=extra), matrix, label, weight, categorical)
+        extra: boosting.boost(replace(settings, extra_trees=extra), data)
         for extra in dict.fromkeys(kind.extra_trees for kind in asked)
     }
     linear = None
     if any(kind.linear_share for kind in asked):
-        linear = fit_linear(matrix, label, weight, categorical, settings.random_state)
+        rows, stands_for = sample(label, weight, MOST_ROWS, settings.random_state)
+        linear = fit_linear(columns.matrix(rows), label[rows], stands_for, categorical)
     return [Blend(kind, trees[kind.extra_trees], linear if kind.linear_share else None) for kind in asked]
+
+
+def raw_scores(blends: Sequence[Blend], columns: Columns, num_threads: int) -> dict[Kind, Float64]:
+    """Return the mean log-odds of each blend; what two have in common is asked once.
+
+    Parameters
+    ----------
+    blends : sequence of Blend
+        From one call of :func:`fit_blends`.
+    columns : Columns, of n rows
+    num_threads : int
+
+    Returns
+    -------
+    dict of Kind to float64, shape (n,)
+    """
+    parts = [_scores(blends, matrix, num_threads) for matrix in columns.blocks()]
+    return {kind: np.concatenate([part[kind] for part in parts]) for kind in parts[0]}
+
+
+def _scores(blends: Sequence[Blend], matrix: Float32, num_threads: int) -> dict[Kind, Float64]:
+    boosters = {blend.kind.extra_trees: blend.boosters for blend in blends}
+    trees = {extra: boosting.raw_score(some, matrix, num_threads) for extra, some in boosters.items()}
+    linear = next((blend.linear for blend in blends if blend.linear), None)
+    if linear is None:
+        return {blend.kind: trees[blend.kind.extra_trees] for blend in blends}
+    line = linear.raw_score(matrix)
+    return {
+        kind: _mean(kind.linear_share, trees[kind.extra_trees], line) for kind in (b.kind for b in blends)
+    }
+
+
+def _mean(share: float, trees: Float64, line: Float64) -> Float64:
+    return (1.0 - share) * trees + share * line
 
 
 def choose(said: Mapping[Kind, Float64], label: Float64, weight: Float64 | None) -> Kind:

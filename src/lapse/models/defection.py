@@ -9,7 +9,7 @@ Refused: labels other than 0 and 1, outcomes all alike, lengths that differ
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
@@ -20,12 +20,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.models import boosting, inputs
-from lapse.models.blend import Blend, Kind, choose, fit_blends, kinds
+from lapse.models.blend import Blend, Kind, choose, fit_blends, kinds, raw_scores
 from lapse.models.calibration import Calibration, Identity, fit_calibration, from_json
-from lapse.models.encoding import Encoding
+from lapse.models.encoding import Columns, Encoding
 from lapse.models.later_slice import Slice, later_slice
 from lapse.models.linear import Linear
-from lapse.schema import Float32, Float64, Int32, Int64
+from lapse.models.sampling import MOST_ROWS, sample
+from lapse.schema import Bool, Float64, Int32, Int64
 
 
 class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -34,7 +35,10 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     Three things are learned on the latest as-of dates, by models fitted on earlier ones, all of whose
     outcomes were final before the first date of that slice: which kind of trees serves, whether a logistic
     regression averaged with them (in log-odds) helps, and the calibration. Then the model is fitted again on
-    all rows. No class weights and no resampling: they spoil probabilities and gain no ranking.
+    all rows. No class weights and no resampling: they spoil probabilities and gain no ranking. Where the
+    earlier rows or the slice are more than :data:`~lapse.models.sampling.MOST_ROWS`, the three are learned on
+    samples of them whose weights keep every total (:mod:`lapse.models.sampling`); the final trees learn from
+    all rows.
 
     Parameters
     ----------
@@ -148,13 +152,13 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             positive.
         """
         encoding = Encoding.fit(X)
-        matrix = encoding.encode(X)
+        columns = encoding.columns(X)
         label = inputs.labels(y, len(X))
         weight = None if sample_weight is None else inputs.weights(sample_weight, len(X))
         day = None if as_of is None else inputs.days(as_of, len(X))
         self.encoding_ = encoding
-        kind = self._choose_and_calibrate(matrix, label, weight, day)
-        [self.blend_] = self._blends([kind], matrix, label, weight)
+        kind = self._choose_and_calibrate(columns, label, weight, day)
+        [self.blend_] = self._blends([kind], columns, label, weight)
         self.base_rate_ = float(np.average(label, weights=weight))
         self._describe()
         return self
@@ -162,7 +166,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     def raw_score(self, X: pd.DataFrame) -> Float64:
         """Return the log-odds before calibration, float64 of shape (n,)."""
         check_is_fitted(self)
-        return self.blend_.raw_score(self.encoding_.encode(X), self.num_threads)
+        return raw_scores([self.blend_], self.encoding_.columns(X), self.num_threads)[self.blend_.kind]
 
     def predict_proba(self, X: pd.DataFrame) -> Float64:
         """Return the calibrated probabilities of staying and of lapsing, float64 of shape (n, 2)."""
@@ -183,8 +187,12 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         float64, shape (n, n_features + 1)
             Columns in the order of ``feature_names_in_``, then the base value; rows add up to the raw score.
         """
+        return self.explained(X)[0]
+
+    def explained(self, X: pd.DataFrame) -> tuple[Float64, Float64]:
+        """Return :meth:`contributions` and :meth:`raw_score`, which walks the trees only once for both."""
         check_is_fitted(self)
-        return self.blend_.contributions(self.encoding_.encode(X), self.num_threads)
+        return self.blend_.explained(self.encoding_.encode(X), self.num_threads)
 
     def to_folder(self, folder: Path) -> None:
         """Write the model as LightGBM text and JSON."""
@@ -225,31 +233,47 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return model
 
     def _choose_and_calibrate(
-        self, matrix: Float32, label: Float64, weight: Float64 | None, day: Int32 | None
+        self, columns: Columns, label: Float64, weight: Float64 | None, day: Int32 | None
     ) -> Kind:
         """Learn on the later slice which kind of blend serves, and the calibration."""
         asked = kinds(self.extra_trees, self.linear_share)
-        earlier, later, self.calibration_slice_ = later_slice(day, label, self.horizon_days)
+        earlier, later, found = later_slice(day, label, self.horizon_days)
+        self.calibration_slice_ = found
         self.calibration_: Calibration = Identity()
-        if not self.calibration_slice_.n_rows:
+        if not found.n_rows:
             return asked[0]
-        before, after = (None if weight is None else weight[rows] for rows in (earlier, later))
-        truth = label[later]
-        said = {
-            blend.kind: blend.raw_score(matrix[later], self.num_threads)
-            for blend in self._blends(asked, matrix[earlier], label[earlier], before)
-        }
-        best = choose(said, truth, after)
-        self.calibration_ = fit_calibration(said[best], truth, after)
+        before, its_weight = self._some(earlier, label, weight)
+        after, weight_after = self._some(later, label, weight)
+        blends = self._blends(asked, columns.take(before), label[before], its_weight)
+        said = raw_scores(blends, columns.take(after), self.num_threads)
+        best = choose(said, label[after], weight_after)
+        self.calibration_ = fit_calibration(said[best], label[after], weight_after)
+        self.calibration_slice_ = _with_sample(found, len(before), len(after))
         return best
 
+    def _some(self, where: Bool, label: Float64, weight: Float64 | None) -> tuple[Int64, Float64 | None]:
+        """Return positions and weights of the rows of a mask, or of a sample of them."""
+        rows = np.flatnonzero(where)
+        taken, stands_for = sample(
+            label[rows], None if weight is None else weight[rows], MOST_ROWS, self.random_state
+        )
+        return rows[taken], stands_for
+
     def _blends(
-        self, asked: list[Kind], matrix: Float32, label: Float64, weight: Float64 | None
+        self, asked: list[Kind], columns: Columns, label: Float64, weight: Float64 | None
     ) -> list[Blend]:
         settings = boosting.Settings.of(self, "binary")
-        return fit_blends(asked, settings, matrix, label, weight, self.encoding_.categorical)
+        return fit_blends(asked, settings, columns, label, weight, self.encoding_.categorical)
 
     def _describe(self) -> None:
         self.classes_ = np.array([0, 1])
         self.feature_names_in_ = np.array(self.encoding_.names, object)
         self.n_features_in_ = len(self.encoding_.names)
+
+
+def _with_sample(found: Slice, n_before: int, n_after: int) -> Slice:
+    """Return what was found with the sample said, where one was drawn."""
+    if (n_before, n_after) == (found.n_fit, found.n_rows):
+        return found
+    sampled = f"from weighted samples: {n_before:,} of {found.n_fit:,} earlier rows, {n_after:,} of "
+    return replace(found, note=f"{found.note}; {sampled}{found.n_rows:,} later ones")

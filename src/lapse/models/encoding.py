@@ -1,7 +1,8 @@
-"""A frame of features as one float32 matrix, with columns and categories fixed when a model is fitted.
+"""A frame of features as float32, with columns and categories fixed when a model is fitted.
 
-In: a pandas frame of numeric, boolean, category and string columns; missing values are welcome. Out: a
-C-contiguous float32 matrix in which a category is its code and a missing or unknown one is NaN.
+In: a pandas frame of numeric, boolean, category and string columns; missing values are welcome. Out:
+:class:`Columns`, in which a category is its code and a missing or unknown one is NaN. What is float32 already
+is not copied; a matrix is made only of the rows that somebody asks for.
 
 Refused: a frame with other columns than at fit (:class:`~lapse.errors.GateError`, a model for other columns);
 infinite values, repeated names and columns that are neither numbers nor strings
@@ -16,9 +17,57 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from lapse.errors import DataError, GateError, Problem
-from lapse.schema import Bool, Float32
+from lapse.schema import Float32, Int64
+
+BLOCK_ROWS: int = 65_536
+"""Rows of which a matrix is made at a time where all rows are gone through."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Features column by column.
+
+    Attributes
+    ----------
+    values : tuple of float32, each of shape (n,)
+        Views into the frame where it holds float32.
+
+    Examples
+    --------
+    >>> columns = Columns((np.array([1, 2, 3], np.float32), np.array([4, 5, 6], np.float32)))
+    >>> columns.matrix(slice(1, 3)).tolist(), columns.take(np.array([0, 2])).matrix().tolist()
+    ([[2.0, 5.0], [3.0, 6.0]], [[1.0, 4.0], [3.0, 6.0]])
+    """
+
+    values: tuple[Float32, ...]
+
+    def __len__(self) -> int:
+        return len(self.values[0])
+
+    def take(self, rows: Int64) -> Columns:
+        """Return some rows, by position."""
+        return Columns(tuple(column[rows] for column in self.values))
+
+    def matrix(self, rows: slice | Int64 = slice(None)) -> Float32:
+        """Return some rows as a C-contiguous matrix, float32 of shape (n_rows, n_features)."""
+        parts = [column[rows] for column in self.values]
+        matrix = np.empty((len(parts[0]), len(parts)), np.float32)
+        for position, part in enumerate(parts):
+            matrix[:, position] = part
+        return matrix
+
+    def blocks(self) -> Iterator[Float32]:
+        """Yield all rows in order, :data:`BLOCK_ROWS` at a time, as matrices; one where there are no rows."""
+        for start in range(0, max(len(self), 1), BLOCK_ROWS):
+            yield self.matrix(slice(start, start + BLOCK_ROWS))
+
+    def table(self) -> pa.Table:
+        """Return the columns as an Arrow table that shares their memory, named as LightGBM names them."""
+        names = [f"Column_{position}" for position in range(len(self.values))]
+        return pa.table([pa.array(np.ascontiguousarray(column)) for column in self.values], names)
 
 
 @dataclass(frozen=True)
@@ -72,12 +121,13 @@ class Encoding:
         """Positions of the categorical columns in the matrix."""
         return [position for position, name in enumerate(self.names) if name in self.categories]
 
-    def encode(self, frame: pd.DataFrame) -> Float32:
-        """Return the matrix of a frame that has the same columns, in any order.
+    def columns(self, frame: pd.DataFrame) -> Columns:
+        """Return the features of a frame that has the same columns, in any order.
 
         Returns
         -------
-        float32, shape (n_rows, n_features), C-contiguous
+        Columns
+            As long as the frame; float32 columns are views.
 
         Raises
         ------
@@ -88,16 +138,20 @@ class Encoding:
             If a value is infinite as a float32.
         """
         frame = self._checked(frame)
-        matrix = np.empty((len(frame), len(self.names)), np.float32)
-        for position, name in enumerate(self.names):
-            column = frame[name]
-            if name in self.categories:
-                matrix[:, position] = _codes(column, self.categories[name])
-            else:
-                with np.errstate(over="ignore"):
-                    matrix[:, position] = column.to_numpy(np.float64, na_value=np.nan)
-        self._finite(matrix)
-        return matrix
+        columns = Columns(
+            tuple(
+                _codes(frame[name], self.categories[name])
+                if name in self.categories
+                else _numbers(frame[name])
+                for name in self.names
+            )
+        )
+        self._refuse_infinite(columns)
+        return columns
+
+    def encode(self, frame: pd.DataFrame) -> Float32:
+        """Return :meth:`columns` of a frame as one matrix, float32 of shape (n_rows, n_features)."""
+        return self.columns(frame).matrix()
 
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
         """Return, by column that has any, how many rows have a category that did not occur at fit."""
@@ -157,20 +211,15 @@ class Encoding:
             )
         return frame
 
-    def _finite(self, matrix: Float32) -> None:
-        infinite: Bool = np.isinf(matrix)
-        if infinite.any():
-            raise DataError(
-                Problem(
-                    "features",
-                    f"column '{self.names[position]}'",
-                    "finite numbers or missing values",
-                    "infinite ones (as float32)",
-                    count=int(infinite[:, position].sum()),
-                    example=f"row {int(infinite[:, position].argmax())}",
-                )
-                for position in np.flatnonzero(infinite.any(axis=0))
-            )
+    def _refuse_infinite(self, columns: Columns) -> None:
+        problems = []
+        for name, column in zip(self.names, columns.values, strict=True):
+            if len(rows := np.flatnonzero(np.isinf(column))):
+                expected, got = "finite numbers or missing values", "infinite ones (as float32)"
+                where = ("features", f"column '{name}'", expected, got)
+                problems.append(Problem(*where, count=len(rows), example=f"row {rows[0]}"))
+        if problems:
+            raise DataError(problems)
 
 
 def _wrong_frame(frame: object) -> Iterator[Problem]:
@@ -202,6 +251,14 @@ def _is_categorical(column: pd.Series[Any]) -> bool | None:
 
 def _found(column: pd.Series[Any]) -> tuple[str, ...]:
     return tuple(sorted(map(str, column.dropna().unique())))
+
+
+def _numbers(column: pd.Series[Any]) -> Float32:
+    if column.dtype == np.float32:
+        numbers: Float32 = column.to_numpy()
+        return numbers
+    with np.errstate(over="ignore"):
+        return column.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
 
 
 def _codes(column: pd.Series[Any], known: tuple[str, ...]) -> Float32:

@@ -24,12 +24,21 @@ from lapse.models import boosting, inputs
 from lapse.models.ahead import Ahead
 from lapse.models.encoding import Encoding
 from lapse.models.exposure import counts, lapsed_of, observed_steps, rows_by_exposure, rows_by_follow_up
-from lapse.models.person_period import choose_snapshots, expand, scores_by_step, steps_a_year, with_step
+from lapse.models.person_period import (
+    PersonPeriods,
+    choose_snapshots,
+    expand,
+    scores_by_step,
+    steps_a_year,
+)
 from lapse.models.tail import continued_hazard, fit_alpha, fit_sbg
 from lapse.schema import Bool, Float32, Float64, Int64
 
 MIN_TAIL_STEPS = 4
 """Fewest steps from which the fall of hazards is learned given the features."""
+
+MOST_TAIL_SNAPSHOTS = 100_000
+"""Most snapshots from which it is learned: a single number needs no more."""
 
 
 class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -134,7 +143,7 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             Itself.
         """
         encoding = Encoding.fit(X)
-        matrix = encoding.encode(X)
+        columns = encoding.columns(X)
         lapsed = lapsed_of(event, len(X))
         duration = inputs.durations(duration_days, len(X))
         if follow_up_days is None:
@@ -152,9 +161,10 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         label = (ends[chosen][snapshot] & last).astype(np.float64)
         weight = np.where(last, part[chosen][snapshot], 1.0)
         settings = boosting.Settings.of(self, "binary")
-        matrix = matrix[chosen]
-        wide = with_step(matrix, snapshot, step, self._ahead())
-        self.boosters_ = boosting.boost(settings, wide, label, weight, encoding.categorical)
+        matrix = columns.matrix(chosen)
+        periods = PersonPeriods(matrix, snapshot, step, self._ahead())
+        data = boosting.binned(settings, periods, label, weight, encoding.categorical)
+        self.boosters_ = boosting.boost(settings, data)
         self.n_rows_, self.n_snapshots_ = len(snapshot), len(chosen)
         self.alpha_ = self._fit_tail(matrix, snapshot, step, label, weight)
         self._describe()
@@ -169,7 +179,8 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         check_is_fitted(self)
         known = self.n_steps_observed_
         matrix = self.encoding_.encode(X)
-        scores = scores_by_step(self.boosters_, matrix, min(n_steps, known), self._ahead(), self.num_threads)
+        steps = range(1, min(n_steps, known) + 1)
+        scores = scores_by_step(self.boosters_, matrix, steps, self._ahead(), self.num_threads)
         hazard: Float64 = expit(scores)
         if n_steps <= known:
             return hazard
@@ -219,17 +230,20 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """Return alpha given each snapshot's own hazard; of the pooled counts where there are too few steps.
 
         The first quarter of the steps is left out: what happens there follows from how recent the last
-        cover is (who has just ordered cannot lapse within the grace), not from how customers differ.
+        cover is (who has just ordered cannot lapse within the grace), not from how customers differ. Of more
+        than :data:`MOST_TAIL_SNAPSHOTS` snapshots, as many are drawn with equal chances.
         """
         known = self.n_steps_observed_
         first = known // 4
         if known - first < MIN_TAIL_STEPS:
             return fit_sbg(self.at_risk_, self.events_).alpha
-        hazard: Float64 = expit(
-            scores_by_step(self.boosters_, matrix, known, self._ahead(), self.num_threads)
+        some = _some(len(matrix), MOST_TAIL_SNAPSHOTS, self.random_state)
+        scores = scores_by_step(
+            self.boosters_, matrix[some], range(first + 1, known + 1), self._ahead(), self.num_threads
         )
-        level: Float64 = np.mean(hazard[:, first:], axis=1, dtype=np.float64)
-        rows = (step > first) & (step <= known)
+        level = np.full(len(matrix), np.nan)
+        level[some] = np.mean(expit(scores), axis=1, dtype=np.float64)
+        rows = (step > first) & (step <= known) & ~np.isnan(level)[snapshot]
         steps_past = step[rows].astype(np.float64) - (first + 1 + known) / 2
         return fit_alpha(level[snapshot[rows]], steps_past, label[rows], weight[rows])
 
@@ -239,3 +253,11 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     def _describe(self) -> None:
         self.feature_names_in_ = np.array(self.encoding_.names, object)
         self.n_features_in_ = len(self.encoding_.names)
+
+
+def _some(n: int, most: int, random_state: int) -> Int64:
+    """Return positions, ascending, of at most so many of n, drawn with equal chances."""
+    if n <= most:
+        return np.arange(n, dtype=np.int64)
+    drawn: Int64 = np.sort(np.random.default_rng(random_state).choice(n, most, replace=False))
+    return drawn

@@ -16,16 +16,13 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from lapse.schema import Float32, Float64, Int64
+from lapse.schema import Float32, Float64
 
 EDGE: float = 4.0
 """Standard deviations from the mean within which a value counts."""
 
 PRIOR_VARIANCE: float = 0.1
 """Variance of the normal prior of each standardised coefficient: the ridge penalty is its inverse."""
-
-MAX_ROWS: int = 200_000
-"""Most rows that are fitted; of more, a random sample, in which the rarer label keeps up to half of them."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,7 @@ class Linear:
         return cls(**lists, base=value["base"])
 
 
-def fit_linear(
-    matrix: Float32, label: Float64, weight: Float64 | None, categorical: Sequence[int], random_state: int
-) -> Linear:
+def fit_linear(matrix: Float32, label: Float64, weight: Float64 | None, categorical: Sequence[int]) -> Linear:
     """Fit it by penalised maximum likelihood.
 
     Parameters
@@ -91,8 +86,6 @@ def fit_linear(
         0 or 1.
     weight : float64, shape (n,), optional
     categorical : positions of categorical columns
-    random_state : int
-        Of the sample, where there are more than :data:`MAX_ROWS` rows.
 
     Returns
     -------
@@ -101,14 +94,10 @@ def fit_linear(
     Examples
     --------
     >>> matrix = np.array([[0.0], [1.0], [2.0], [3.0], [np.nan]] * 20, np.float32)
-    >>> fitted = fit_linear(matrix, np.array([0.0, 0, 1, 1, 1] * 20), None, [], 0)
+    >>> fitted = fit_linear(matrix, np.array([0.0, 0, 1, 1, 1] * 20), None, [])
     >>> fitted.raw_score(matrix[:5]).round(1).tolist()
     [-1.7, 0.1, 1.1, 1.8, 0.9]
     """
-    if len(matrix) > MAX_ROWS:
-        rows, counts_for = _sample(label, np.random.default_rng(random_state))
-        matrix, label = matrix[rows], label[rows]
-        weight = counts_for if weight is None else weight[rows] * counts_for
     missing = np.isnan(matrix)
     # The scaler warns of a feature without any value, for which 0 stands as well as any other.
     spread = StandardScaler().fit(
@@ -134,18 +123,6 @@ def fit_linear(
         usual=tuple(usual.tolist()),
         base=float(model.intercept_[0] + usual.sum()),
     )
-
-
-def _sample(label: Float64, rng: np.random.Generator) -> tuple[Int64, Float64]:
-    """Return :data:`MAX_ROWS` positions, ascending, and how many rows of its label each stands for."""
-    by_label = [np.flatnonzero(label == value) for value in (0.0, 1.0)]
-    staying, lapsed = map(len, by_label)
-    first = min(staying, max(MAX_ROWS // 2, MAX_ROWS - lapsed))
-    taken = (first, MAX_ROWS - first)
-    drawn = [rng.choice(rows, n, replace=False) for rows, n in zip(by_label, taken, strict=True)]
-    stands_for = [np.full(n, len(rows) / n) for rows, n in zip(by_label, taken, strict=True)]
-    order = np.argsort(np.concatenate(drawn))
-    return np.concatenate(drawn)[order], np.concatenate(stands_for)[order]
 
 
 def _standardised(

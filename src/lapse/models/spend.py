@@ -23,7 +23,7 @@ from lapse.models import boosting
 from lapse.models.ahead import Ahead
 from lapse.models.encoding import Encoding
 from lapse.models.exposure import MIN_ROWS
-from lapse.models.person_period import choose_snapshots, scores_by_step, steps_a_year, with_step
+from lapse.models.person_period import PersonPeriods, choose_snapshots, scores_by_step, steps_a_year
 from lapse.schema import Bool, Float64
 
 
@@ -115,7 +115,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             Itself.
         """
         encoding = Encoding.fit(X)
-        matrix = encoding.encode(X)
+        columns = encoding.columns(X)
         money = _money(spend, len(X))
         seen: Bool = ~np.isnan(money)
         rows = seen.sum(axis=1).astype(np.int64)
@@ -131,8 +131,9 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.boosters_ = []
         if self.objective_ != "zero":
             settings = boosting.Settings.of(self, self.objective_)
-            wide = with_step(matrix, snapshot, step + 1, self._ahead())
-            self.boosters_ = boosting.boost(settings, wide, target / self.scale_, None, encoding.categorical)
+            periods = PersonPeriods(columns.matrix(chosen), position, step + 1, self._ahead())
+            data = boosting.binned(settings, periods, target / self.scale_, None, encoding.categorical)
+            self.boosters_ = boosting.boost(settings, data)
         self._describe()
         return self
 
@@ -156,7 +157,9 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         if self.objective_ == "zero":
             return np.zeros((len(matrix), n_steps))
         observed = min(n_steps, self.n_steps_observed_)
-        score = scores_by_step(self.boosters_, matrix, observed, self._ahead(), self.num_threads)
+        score = scores_by_step(
+            self.boosters_, matrix, range(1, observed + 1), self._ahead(), self.num_threads
+        )
         money = self.scale_ * (np.exp(score) if self.objective_ == "poisson" else score)
         if n_steps == observed:
             return money

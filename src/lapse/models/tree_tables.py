@@ -1,80 +1,75 @@
 """What each part of a tree adds to each feature, for every way in which a row can meet its conditions.
 
 In: a LightGBM booster. Out: :class:`Trees`, all that :mod:`lapse.models.attributions` needs to attribute its
-raw score to features, tabulated once.
-
-A leaf is reached by conditions on m features (those on the same feature count as one). In the game whose
-players are these features, a coalition S is worth the leaf's value times, for each feature, 1 or 0 in S (the
-row meets its conditions or not) and its share outside S (the rows of the training data that go on along the
-path, of those at each of its nodes). The Shapley value of feature i is then::
-
-    value * (o_i - r_i) * integral over t in [0, 1] of  product over j != i of  (t o_j + (1 - t) r_j)
-
-with o 0 or 1 and r the share: the weights |S|! (m - |S| - 1)! / m! are integrals of
-t^|S| (1 - t)^(m - |S| - 1). The integrand is a polynomial of degree m - 1, so Gauss-Legendre quadrature with
-m / 2 points is exact. This is the attribution by paths of Lundberg et al. (2020, "From local explanations to
-global understanding with explainable AI for trees"), which LightGBM's ``pred_contrib`` computes row by row.
+raw score to features.
 
 A **part** is a subtree so small that everything a row can do to it fits in a few bits: a bit for each feature
 on the way to it (are its conditions met?), and a bit for each node inside (left or right?). So all its leaves
-share one table, with a column for each pattern of bits and a row for each feature. A tree is cut into the
-largest such parts, from the root down. A leaf with too many features on its way has no table; there each row
-is integrated anew.
+share one table, with a column for each pattern of bits and a row for each feature; the table is made by
+walking the part (:mod:`lapse.models.tree_walk`) once for every pattern. A tree is cut into the largest such
+parts, from the root down. What is left is its **rest**: leaves with too many features on their way, and all
+leaves of trees for whose tables there is no room. Rests are walked anew for each row, which takes longer and
+no memory.
 
-Refused (ValueError): linear trees, paths of more than :data:`LONGEST_PATH` features.
+Refused (:class:`~lapse.models.tree_paths.Uncovered`): what :func:`~lapse.models.tree_paths.read_trees`
+refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import lightgbm as lgb
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from lapse.models.tree_paths import (
-    Leaf,
-    Nodes,
-    Place,
-    Step,
-    UInt8,
-    flat_nodes,
-    inner_nodes,
-    leaves,
-    read_trees,
-)
+from lapse.models.tree_cuttings import Laid, lay_out, mark, prune
+from lapse.models.tree_paths import Forest, Shape, Splits, UInt8, read_trees
+from lapse.models.tree_walk import gauss_legendre, part_of, say, walk
 from lapse.schema import Float64, Int32, Int64
 
 WIDEST = 10
-"""Most bits of a part: its table has 2^WIDEST columns at most, and stays in cache."""
+"""Most bits of a part: a row of its table has 2^WIDEST numbers at most, and stays in cache."""
 
-LONGEST_PATH = 62
-"""Most features on the path of any leaf: a pattern is the bits of one integer."""
+MOST_NUMBERS = 1 << 25
+"""Room for the tables of a booster, in numbers of 8 bytes."""
 
 
 class Parts(NamedTuple):
-    """The parts of all trees.
+    """The parts of all trees, tabulated.
 
-    Offsets are of shape (number + 1,): ``bits`` and ``rows`` by part, ``conditions`` by bit. A bit is 1 where
-    all its conditions hold; ``node`` counts from the tree's first node, ``left`` is 1 where the row must go
-    left there. ``feature`` is that of each row of the part's table, which begins at ``table`` in ``tables``:
-    row by row, 2^bits numbers each. Where ``table`` is -1 the part is a leaf of ``value`` without a table,
-    whose bits are its features, with the ``share`` of each.
+    Offsets are of shape (number + 1,): ``bits`` by part, ``conditions`` by bit. A bit is 1 where all its
+    conditions hold; ``node`` counts from the tree's first node, ``left`` is 1 where the row must go left
+    there. Of each part ``n_features`` are asked for, named in ``feature`` from the part's first bit on: the
+    rows of its table, which begins at ``table`` in ``tables``, row by row of 2^bits numbers.
     """
 
     bits: Int64
-    rows: Int64
     conditions: Int64
     node: Int32
     left: UInt8
+    n_features: Int64
     feature: Int32
-    share: Float64
-    value: Float64
     table: Int64
     tables: Float64
+
+
+class Rests(NamedTuple):
+    """What is walked of each tree.
+
+    ``first`` is the offset of its nodes, of shape (n_trees + 1,); its leaves begin at ``first[t] + t``.
+    ``node`` counts from the tree's first node; leaves that are in parts have a value of 0. ``points`` is the
+    size of the rule that serves.
+    """
+
+    first: Int64
+    node: Int32
+    feature: Int32
+    shape: Shape
+    value: Float64
+    points: Int64
 
 
 @dataclass(frozen=True)
@@ -86,20 +81,22 @@ class Trees:
     n_features, n_outputs : int
         Outputs are classes of a multiclass model, else one; tree t adds to output t modulo n_outputs.
     first_node, first_part : int64, shape (n_trees + 1,)
-    nodes : Nodes
+    splits : Splits
     parts : Parts
+    rests : Rests
     base : float64, shape (n_outputs,)
         Mean raw score over the training rows.
-    points, weights : float64, shape (longest path + 1, half of it)
-        Row m is a Gauss-Legendre rule on [0, 1] for a leaf of m features that has no table.
+    points, weights : float64, shape (most points + 1, most points)
+        Row k is the Gauss-Legendre rule on [0, 1] with k points.
     """
 
     n_features: int
     n_outputs: int
     first_node: Int64
     first_part: Int64
-    nodes: Nodes
+    splits: Splits
     parts: Parts
+    rests: Rests
     base: Float64
     points: Float64
     weights: Float64
@@ -115,204 +112,113 @@ def tabulate(booster: lgb.Booster) -> Trees:
     Returns
     -------
     Trees
+        Its tables have at most :data:`MOST_NUMBERS` numbers; trees that come later are rests.
 
     Raises
     ------
-    ValueError
-        If a leaf holds a linear model, or its path has too many features.
+    Uncovered
+        If a leaf holds a linear model, or the booster's text is of a version unknown here.
     """
-    found = read_trees(booster)
-    longest = max((len(_features(leaf.path)) for root in found.roots for leaf in leaves(root)), default=1)
-    if longest > LONGEST_PATH:
-        raise ValueError(f"paths of at most {LONGEST_PATH} features, not {longest}")
-    cut = [_cut(root) for root in found.roots]
-    base = np.zeros(found.n_outputs)
-    for number, root in enumerate(found.roots):
-        base[number % found.n_outputs] += sum(leaf.value * _share(leaf.path) for leaf in leaves(root))
-    points, weights = np.zeros((2, longest + 1, max(1, (longest + 1) // 2)))
-    for m in range(1, longest + 1):
-        points[m, : (m + 1) // 2], weights[m, : (m + 1) // 2] = gauss_legendre(m)
+    forest = read_trees(booster)
+    depths, n_trees = forest.depths, len(forest.first_node) - 1
+    first_place = 2 * forest.first_node + np.arange(n_trees + 1)
+    tree = np.repeat(np.arange(n_trees), np.diff(first_place))
+    bits = depths.features.astype(np.int64) + depths.inner
+    fits = (bits > 0) & (bits <= WIDEST)
+    heads = np.flatnonzero(fits & ~((depths.parent >= 0) & fits[first_place[tree] + depths.parent]))
+    room = np.bincount(tree[heads], bits[heads] << bits[heads], n_trees)
+    has_room = np.cumsum(room) <= MOST_NUMBERS
+    heads = heads[has_room[tree[heads]]]
+    points, weights = _rules(int(depths.features.max(initial=1)))
     return Trees(
-        n_features=found.n_features,
-        n_outputs=found.n_outputs,
-        first_node=_offsets([len(inner_nodes(root)) for root in found.roots]),
-        first_part=_offsets([len(places) for places in cut]),
-        nodes=flat_nodes(found.roots),
-        parts=_parts([_Part.of(place) for places in cut for place in places]),
-        base=base,
+        n_features=forest.n_features,
+        n_outputs=forest.n_outputs,
+        first_node=forest.first_node,
+        first_part=_offsets(np.bincount(tree[heads], minlength=n_trees)),
+        splits=forest.splits,
+        parts=_parts(forest, tree[heads], heads, points, weights),
+        rests=_rests(forest, (bits > WIDEST) | ((bits > 0) & ~has_room[tree])),
+        base=forest.base,
         points=points,
         weights=weights,
     )
 
 
-def _cut(place: Place) -> list[Place]:
-    """Return the largest subtrees, from a place down, that fit into :data:`WIDEST` bits."""
-    if isinstance(place, Leaf) or len(_features(place.path)) + len(inner_nodes(place)) <= WIDEST:
-        return [place]
-    return _cut(place.left) + _cut(place.right)
+def _rules(n_features: int) -> tuple[Float64, Float64]:
+    """Return Gauss-Legendre rules for up to so many features on a path; row k has k points."""
+    most = (n_features + 1) // 2
+    points, weights = np.zeros((2, most + 1, most))
+    for k in range(1, most + 1):
+        points[k, :k], weights[k, :k] = gauss_legendre(2 * k)
+    return points, weights
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part before it is laid out flat: the conditions of each bit, features of the rows, and the table."""
-
-    bits: tuple[tuple[Step, ...], ...]
-    features: tuple[int, ...]
-    shares: tuple[float, ...]
-    value: float
-    table: Float64 | None
-
-    @classmethod
-    def of(cls, place: Place) -> _Part:
-        """Tabulate a place; a leaf with too many features on its way gets no table."""
-        before = tuple(_features(place.path).values())
-        inner = inner_nodes(place)
-        own = tuple((Step(node.number, node.feature, True, 1.0),) for node in inner)
-        bits = before + own
-        features = tuple(dict.fromkeys(steps[0].feature for steps in bits))
-        shares = tuple(_share(steps) for steps in bits)
-        if len(bits) > WIDEST:
-            assert isinstance(place, Leaf)  # _cut goes on until then
-            return cls(bits, features, shares, place.value, None)
-        table = np.zeros((len(features), 1 << len(bits)))
-        position = {node.number: len(before) + place for place, node in enumerate(inner)}
-        of_feature = {steps[0].feature: bit for bit, steps in enumerate(before)}
-        for leaf in leaves(place):
-            slots = _features(leaf.path)
-            asked = [
-                (slot, position[step.node], step.left)
-                if step.node in position
-                else (slot, of_feature[step.feature], True)
-                for slot, steps in enumerate(slots.values())
-                for step in steps
-            ]
-            add_leaf(
-                table,
-                leaf.value,
-                np.array([_share(steps) for steps in slots.values()]),
-                np.array([features.index(name) for name in slots], np.int64),
-                np.array(asked, np.int64).reshape(-1, 3),
-                *gauss_legendre(len(slots)),
-            )
-        return cls(bits, features, shares, 0.0, table)
-
-
-def _parts(parts: Sequence[_Part]) -> Parts:
-    steps = [steps for part in parts for steps in part.bits]
-    sizes = [0 if part.table is None else part.table.size for part in parts]
-    table = np.where([part.table is None for part in parts], -1, _offsets(sizes)[:-1])
-    tables = [part.table.ravel() for part in parts if part.table is not None]
-    return Parts(
-        bits=_offsets([len(part.bits) for part in parts]),
-        rows=_offsets([len(part.features) for part in parts]),
-        conditions=_offsets([len(one) for one in steps]),
-        node=np.array([step.node for one in steps for step in one], np.int32),
-        left=np.array([step.left for one in steps for step in one], np.uint8),
-        feature=np.array([name for part in parts for name in part.features], np.int32),
-        share=np.array([share for part in parts for share in part.shares], np.float64),
-        value=np.array([part.value for part in parts], np.float64),
-        table=table.astype(np.int64),
-        tables=np.concatenate([np.zeros(0), *tables]),
-    )
-
-
-def _offsets(sizes: Sequence[int]) -> Int64:
+def _offsets(sizes: npt.ArrayLike) -> Int64:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def _features(path: Sequence[Step]) -> dict[int, tuple[Step, ...]]:
-    """Return the steps of a path by feature, in the order in which the features come."""
-    found: dict[int, tuple[Step, ...]] = {}
-    for step in path:
-        found[step.feature] = (*found.get(step.feature, ()), step)
-    return found
-
-
-def _share(steps: Sequence[Step]) -> float:
-    return float(np.prod([step.share for step in steps]))
-
-
-@cache
-def gauss_legendre(n_features: int) -> tuple[Float64, Float64]:
-    """Return the Gauss-Legendre points and weights on [0, 1], exact up to degree n_features - 1."""
-    points, weights = np.polynomial.legendre.leggauss(max(1, (n_features + 1) // 2))
-    return (points + 1) / 2, weights / 2
+def _parts(forest: Forest, tree: Int64, place: Int64, points: Float64, weights: Float64) -> Parts:
+    """Return the parts whose uppermost places are given, tabulated."""
+    depths = forest.depths
+    bits = _offsets(depths.features[place] + depths.inner[place])
+    asked = _offsets(depths.steps[place] + depths.inner[place])
+    node, first_place = forest.first_node[tree], 2 * forest.first_node[tree] + tree
+    shape, value, laid = lay_out(
+        node,
+        forest.first_node[tree + 1] - node,
+        first_place,
+        place - first_place,
+        bits,
+        asked,
+        forest.splits.feature,
+        forest.shape,
+        depths.parent,
+        forest.value,
+    )
+    table = _offsets(laid.n_features << np.diff(bits))
+    tables = np.zeros(table[-1])
+    way = (np.arange(1 << WIDEST) >> np.arange(WIDEST)[:, None]).astype(np.uint8) & np.uint8(1)
+    _fill(bits, laid, shape, value, table, way, points, weights, tables)
+    return Parts(
+        bits, laid.conditions, laid.node, laid.left, laid.n_features, laid.feature, table[:-1], tables
+    )
 
 
 @njit(cache=True, nogil=True)
-def add_leaf(
-    table: Float64,
-    value: float,
-    share: Float64,
-    row: Int64,
-    asked: Int64,
+def _fill(
+    bits: Int64,
+    laid: Laid,
+    shape: Shape,
+    value: Float64,
+    table: Int64,
+    way: UInt8,
     points: Float64,
     weights: Float64,
+    tables: Float64,
 ) -> None:
-    """Add a leaf's Shapley values to its part's table.
-
-    Parameters
-    ----------
-    table : float64, shape (n_rows, 2^bits)
-    value : float
-    share : float64, shape (m,)
-        Of the leaf's features.
-    row : int64, shape (m,)
-        The table's row of each feature.
-    asked : int64, shape (n_conditions, 3)
-        Feature (from 0 to m - 1), bit, and what the bit must be.
-    points, weights : float64
-        A rule on [0, 1], exact up to degree m - 1.
-    """
-    own = shapley(value, share, np.arange(1 << len(share)), points, weights)
-    for pattern in range(table.shape[1]):
-        met = (1 << len(share)) - 1
-        for c in range(len(asked)):
-            if (pattern >> asked[c, 1]) & 1 != asked[c, 2]:
-                met &= ~(1 << asked[c, 0])
-        for slot in range(len(share)):
-            table[row[slot], pattern] += own[slot, met]
+    """Walk each part for every pattern of its bits; ``way`` says which bits a pattern has."""
+    every_bit = np.arange(len(way)).astype(np.int32)
+    for part in range(len(table) - 1):
+        begin, end, n_features = bits[part], bits[part + 1], laid.n_features[part]
+        small, rule = part_of(shape, begin, end), min((n_features + 1) // 2, len(points) - 1)
+        state = np.empty((end - begin, 1 << (end - begin)), np.uint8)
+        say(small, every_bit[: end - begin], way, state)
+        walk(
+            small,
+            laid.slot[begin:end],
+            value[begin + part : end + part + 1],
+            state,
+            points[rule, :rule],
+            weights[rule, :rule],
+            tables[table[part] : table[part + 1]].reshape(n_features, -1),
+        )
 
 
-@njit(cache=True, nogil=True)
-def shapley(value: float, share: Float64, pattern: Int64, points: Float64, weights: Float64) -> Float64:
-    """Return the Shapley values of a leaf for patterns of conditions met: the integral of the module.
-
-    Parameters
-    ----------
-    value : float
-        Of the leaf.
-    share : float64, shape (m,)
-    pattern : int64, shape (n,)
-        Bit k says whether slot k is met.
-    points, weights : float64
-        A rule on [0, 1], exact up to degree m - 1.
-
-    Returns
-    -------
-    float64, shape (m, n)
-    """
-    m, n = len(share), len(pattern)
-    met, before, total = np.empty((m, n)), np.empty((m, n)), np.zeros((m, n))
-    for slot in range(m):
-        for row in range(n):
-            met[slot, row] = (pattern[row] >> slot) & 1
-    product = np.empty(n)
-    for q in range(len(points)):
-        t = points[q]
-        product[:] = weights[q]
-        for slot in range(m):
-            rest = (1.0 - t) * share[slot]
-            for row in range(n):
-                before[slot, row] = product[row]
-                product[row] *= t * met[slot, row] + rest
-        product[:] = 1.0
-        for slot in range(m - 1, -1, -1):
-            rest = (1.0 - t) * share[slot]
-            for row in range(n):
-                total[slot, row] += before[slot, row] * product[row]
-                product[row] *= t * met[slot, row] + rest
-    for slot in range(m):
-        for row in range(n):
-            total[slot, row] *= value * (met[slot, row] - share[slot])
-    return total
+def _rests(forest: Forest, is_rest: npt.NDArray[np.bool_]) -> Rests:
+    """Return what leads to the places that are in no part."""
+    is_walked = is_rest.copy()
+    n_nodes, points = mark(forest.first_node, forest.shape, forest.depths, is_walked)
+    first = _offsets(n_nodes)
+    node, shape, value = prune(forest.first_node, forest.shape, is_walked, forest.value, first)
+    feature = forest.splits.feature[node + np.repeat(forest.first_node[:-1], n_nodes)]
+    return Rests(first, node, feature, shape, value, points)
