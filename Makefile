@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help install demo test check lock bench docs clean
+.PHONY: help install demo test check lock bench bench-small peers quality docs clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +38,17 @@ lock: install  ## resolve requirements-dev.lock anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra dev --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml --output-file requirements-dev.lock
 
-bench: install  ## the published comparisons, written to benchmarks/
+bench: peers  ## speed beside the peers: benchmarks/speed.json and docs/benchmarks.md, an hour or more
+	@$(BIN)/python benchmarks/speed.py
+
+bench-small: peers  ## the same on little data in a few minutes, written to a temporary file
+	@$(BIN)/python benchmarks/speed.py --small
+
+quality: install  ## how good the probabilities are beside the yardsticks: benchmarks/quality.json
 	@$(BIN)/python benchmarks/quality.py
+
+peers: install  ## install what the benchmarks compare with
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --editable ".[bench]"
 
 docs: install  ## draw docs/rule.svg anew
 	@$(BIN)/python docs/rule.py
