@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -293,7 +294,7 @@ def test_one_customer_one_event(tmp_path: Path) -> None:
         assert rows(history, "order")["amount"].tolist() == [1.0]
 
 
-def test_memory_is_bounded_by_the_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_with_little_memory_reads_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Room, "engine", 60 * 10**6)
     n = 600_000
     random = np.random.default_rng(0)
@@ -310,3 +311,49 @@ def test_memory_is_bounded_by_the_bucket(tmp_path: Path, monkeypatch: pytest.Mon
     with read(business(tmp_path, {"order": ORDER}), rows_per_bucket=100_000, today=TODAY) as history:
         assert history.n_buckets == 6
         assert history.summaries[0].rows == n
+
+
+def test_what_is_dealt_out_takes_no_more_than_twice_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, random = 60_000, np.random.default_rng(0)
+    ids = np.array([f"customer-{number:08d}" for number in range(20_000)], object)
+    table = pa.table(
+        {
+            "customer": pa.array(random.choice(ids, n)),
+            "at": pa.array(pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(n), unit="s")),
+            "paid": pa.array(random.random(n)),
+            "plan": pa.array([f"{number:020d}" for number in random.permutation(n)]),
+            "items": pa.array(random.integers(0, 9, n)),
+        }
+    )
+    write(tmp_path, "orders.parquet", table)
+    monkeypatch.setattr(store, "ROWS_AT_ONCE", 10_000)
+    arrange, dealt = store._arrange, list[int]()
+
+    def weighed(plan: Any, place: Path, *rest: Any) -> Any:
+        dealt.append(sum(file.stat().st_size for file in place.glob("*.dealt")))
+        return arrange(plan, place, *rest)
+
+    monkeypatch.setattr(store, "_arrange", weighed)
+    with read(business(tmp_path, {"order": FEATURES}), rows_per_bucket=3_000, today=TODAY) as history:
+        assert history.n_buckets == 20
+        found = rows(history, "order")
+    assert max(dealt) < 2 * table.nbytes
+    assert sorted(found["plan"]) == sorted(table["plan"].to_pylist())
+    assert found["customer_id"].nunique() == len(set(table["customer"].to_pylist()))
+
+
+def test_a_damaged_page_is_said_of_its_table(tmp_path: Path) -> None:
+    file = tmp_path / "orders.parquet"
+    pq.write_table(random_orders(5, 400_000, ["a", "b", "c"]), file, row_group_size=20_000)
+    last = pq.read_metadata(file).row_group(19)  # DuckDB has handed over rows when it comes to this one
+    plan = next(
+        chunk for number in range(last.num_columns) if (chunk := last.column(number)).path_in_schema == "plan"
+    )
+    content = bytearray(file.read_bytes())
+    begin = plan.dictionary_page_offset or plan.data_page_offset
+    content[begin : begin + plan.total_compressed_size] = b"\xff" * plan.total_compressed_size
+    file.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"event 'order'.*content: expected rows that can be read"):
+        read(business(tmp_path, {"order": FEATURES}), today=TODAY)

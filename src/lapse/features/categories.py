@@ -120,6 +120,7 @@ def _walk_counts(
 ) -> None:
     n_windows = len(windows)
     count = np.zeros((n_windows, n_choices), np.int64)
+    upto = np.zeros(n_choices, np.int64)
     for row in range(len(as_of)):
         t = as_of[row]
         count[:] = 0
@@ -135,11 +136,12 @@ def _walk_counts(
             if known_day[i] <= t and choice[i] >= 0:
                 count[ring, choice[i]] += 1
         there = max(t - first_day + 1, 1)
-        for k in range(n_choices):
-            upto = 0
-            for w in range(n_windows):
-                upto += count[w, k]
-                out[k, w, row] = upto * (windows[w] / min(windows[w], there))
+        upto[:] = 0
+        for w in range(n_windows):
+            scale = windows[w] / min(windows[w], there)
+            for k in range(n_choices):
+                upto[k] += count[w, k]
+                out[k, w, row] = upto[k] * scale
 
 
 def distinct(

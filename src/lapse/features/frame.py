@@ -81,9 +81,9 @@ def _numbers_of(
     first_day = recipe.first_days.get(kind, _LONG_AGO)
     counted = {window for stat, window in wanted if stat in windows.WINDOWED and window is not None}
     if not counted.isdisjoint(lengths):
-        yield windows.compute(events, snapshots, lengths, first_day)
+        yield windows.compute(events, snapshots, lengths, first_day, wanted)
     if beside := tuple(sorted(counted.difference(lengths))):
-        yield windows.compute(events, snapshots, beside, first_day)
+        yield windows.compute(events, snapshots, beside, first_day, wanted)
     if not stats.isdisjoint((*cadence.POINTS, *cadence.SILENCES)):
         yield cadence.compute(events, snapshots, grace)
     if not stats.isdisjoint(pace.WINDOWED):

@@ -127,9 +127,9 @@ def fit_recipe(business: Business, buckets: Iterable[Bucket], until: int) -> Rec
     if empty:
         raise DataError(Problem(str(business.source), "history", "at least one bucket of customers", "none"))
     shares = tuple(_choose(business, counts))
+    _refuse_unknown(business, shares)
     season = until - to_day(business.snapshots.start) >= SEASON_DAYS
     names = tuple(all_names(business, shares, season))
-    _refuse_unknown(business, shares)
     _refuse_clashes(business, names)
     return Recipe(business, names, shares, tuple(name for name in names if text.get(name)), first_days)
 
@@ -162,16 +162,16 @@ def _choose(business: Business, counts: Mapping[tuple[str, str], Counter[str]]) 
 
 def _refuse_unknown(business: Business, shares: Sequence[Share]) -> None:
     """Refuse what ``features.also`` names and no kernel computes."""
-    there = set(names_on_request(business, shares))
+    there = sorted(names_on_request(business, shares))
     problems = []
     for name in business.features.also:
         if name not in there:
-            of_event = sorted(other for other in there if parse(other).event == parse(name).event)
+            of_event = [other for other in there if other.startswith(f"{name.split('__')[0]}__")]
             close = difflib.get_close_matches(name, of_event, n=1)
-            hint = f"did you mean '{close[0]}'? " if close else ""
             stats = sorted({parse(other).stat for other in of_event})
-            expected = "a feature that can be computed of this event"
+            hint = f"did you mean '{close[0]}'? " if close else ""
             hint += f"stats there: {', '.join(stats)}"
+            expected = "a feature that can be computed of this event"
             problems.append(Problem(str(business.source), "features.also", expected, f"'{name}'", hint=hint))
     if problems:
         raise ConfigError(problems)

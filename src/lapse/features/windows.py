@@ -8,6 +8,8 @@ up after it. So the work for an event does not grow with the number of windows.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numba import njit
 
@@ -20,6 +22,37 @@ WINDOWED: tuple[str, ...] = ("count", "days", "sum", "mean", "max", "trend")
 
 
 @njit(cache=True, nogil=True)
+def _write(
+    count: Int64,
+    days: Int64,
+    total: Float64,
+    largest: Float64,
+    windows: Int64,
+    there: int,
+    row: int,
+    place: Int64,
+    out: Float32,
+) -> None:
+    """Write one row's stats into the columns that are asked for; those of place -1 are not."""
+    n_windows = len(windows)
+    for w in range(n_windows):
+        scale = windows[w] / min(windows[w], there)
+        if place[0, w] >= 0:
+            out[place[0, w], row] = count[w] * scale
+        if place[1, w] >= 0:
+            out[place[1, w], row] = days[w] * scale
+        if place[2, w] >= 0:
+            out[place[2, w], row] = total[w] * scale
+        if place[3, w] >= 0 and count[w] > 0:
+            out[place[3, w], row] = total[w] / count[w]
+        if place[4, w] >= 0 and count[w] > 0:
+            out[place[4, w], row] = largest[w]
+        if place[5, w] >= 0 and w + 1 < n_windows and count[w + 1] > 0:
+            recent = count[w] / min(windows[w], there)
+            out[place[5, w], row] = recent / (count[w + 1] / min(windows[w + 1], there))
+
+
+@njit(cache=True, nogil=True)
 def _walk(
     offsets: Int64,
     day: Int32,
@@ -29,6 +62,7 @@ def _walk(
     as_of: Int32,
     windows: Int64,
     first_day: int,
+    place: Int64,
     out: Float32,
 ) -> None:
     n_windows = len(windows)
@@ -65,22 +99,15 @@ def _walk(
             days[w] += days[w - 1]
             total[w] += total[w - 1]
             largest[w] = max(largest[w], largest[w - 1])
-        there = max(t - first_day + 1, 1)
-        for w in range(n_windows):
-            scale = windows[w] / min(windows[w], there)
-            out[0, w, row] = count[w] * scale
-            out[1, w, row] = days[w] * scale
-            out[2, w, row] = total[w] * scale
-            if count[w] > 0:
-                out[3, w, row] = total[w] / count[w]
-                out[4, w, row] = largest[w]
-            if w + 1 < n_windows and count[w + 1] > 0:
-                recent = count[w] / min(windows[w], there)
-                out[5, w, row] = recent / (count[w + 1] / min(windows[w + 1], there))
+        _write(count, days, total, largest, windows, max(t - first_day + 1, 1), row, place, out)
 
 
 def compute(
-    events: Events, snapshots: Snapshots, windows: tuple[int, ...], first_day: int
+    events: Events,
+    snapshots: Snapshots,
+    windows: tuple[int, ...],
+    first_day: int,
+    wanted: Collection[Stat],
 ) -> dict[Stat, Float32]:
     r"""Return the windowed stats of one kind.
 
@@ -92,6 +119,8 @@ def compute(
         Days, ascending; a window is (as_of - w, as_of].
     first_day : int
         The day on which the data of this kind begin.
+    wanted : collection of (stat, window)
+        What is asked for; what this module does not compute is left out.
 
     Returns
     -------
@@ -110,7 +139,11 @@ def compute(
     full length. Otherwise they would grow with the data: 182 days in March and 182 days in September would
     not mean the same, and a model would learn the age of the data.
     """
-    out = np.full((len(WINDOWED), len(windows), len(snapshots)), np.nan, np.float32)
+    columns = [(stat, window) for stat in WINDOWED for window in windows if (stat, window) in wanted]
+    place = np.full((len(WINDOWED), len(windows)), -1, np.int64)
+    for number, (stat, window) in enumerate(columns):
+        place[WINDOWED.index(stat), windows.index(window)] = number
+    out = np.full((len(columns), len(snapshots)), np.nan, np.float32)
     _walk(
         events.offsets,
         events.day,
@@ -120,10 +153,7 @@ def compute(
         snapshots.day,
         np.array(windows, np.int64),
         first_day,
+        place,
         out,
     )
-    return {
-        (stat, window): out[row, column]
-        for row, stat in enumerate(WINDOWED)
-        for column, window in enumerate(windows)
-    }
+    return dict(zip(columns, out, strict=True))

@@ -25,13 +25,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lapse.history.arrange import HASH, arrange, deal
+from lapse.history.arrange import HASH, arrange, deal, one_array
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
 from lapse.history.sources import literal, quote
 
 ROWS_AT_ONCE = 500_000
 """Rows that are dealt out at a time."""
+
+_FEW = 1_000
+"""Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
 
 _BUCKET = "bucket"
 _TWO_64 = 2**64
@@ -158,15 +161,43 @@ def _deal_out(
     query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket} FROM ({plan.query}) WHERE {kept}"
     connection.complete()  # what was asked before
     reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-    for batch in reader:
-        rows = _coded(pa.table(batch))
+    for batch in _batches(reader):
+        rows = pa.table(batch)
         order, starts = deal(rows[_BUCKET].to_numpy(), n_buckets)
-        dealt = rows.drop_columns([_BUCKET]).take(pa.array(order)).combine_chunks()
+        dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(order)).combine_chunks()
         for number in np.flatnonzero(np.diff(starts)):
             mine = dealt.slice(starts[number], starts[number + 1] - starts[number])
             with (place / f"{number}.dealt").open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
                 out.write_table(mine)
     return _coded(reader.schema.empty_table()).drop_columns([_BUCKET]).schema
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield what DuckDB finds, its errors as its own and not as those of the reader between."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException) as error:
+            told = str(error)
+            kind = duckdb.OutOfMemoryException if told.startswith("Out of Memory") else duckdb.Error
+            raise kind(told) from error
+        yield batch
+
+
+def _lighter(table: pa.Table) -> pa.Table:
+    """Return a table whose text is dictionaries where there are few values; ids are many.
+
+    A part of a column is written with its whole dictionary, so that of many values would be written again for
+    every bucket.
+    """
+    coded = _coded(table)
+    for position, field in enumerate(table.schema):
+        kept = coded.schema.field(position).type == field.type
+        if not kept and (field.name == "customer_id" or len(one_array(coded[field.name]).dictionary) > _FEW):
+            coded = coded.set_column(position, field.name, table[field.name].cast(pa.string()))
+    return coded
 
 
 def _coded(table: pa.Table) -> pa.Table:
@@ -209,18 +240,20 @@ def _streams(file: Path) -> Iterator[pa.Table]:
     if file.exists():
         with pa.memory_map(str(file)) as source:
             while source.tell() < source.size():
-                yield pa.ipc.open_stream(source).read_all()
+                yield _coded(pa.ipc.open_stream(source).read_all())
 
 
 def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, found: list[pa.Table]) -> str:
     """Return the first of some rows by customer and time, or nothing where there is none."""
-    order = ", ".join(column for column in ("customer_id", "time") if column in plan.columns)
-    plain = [table.select(order.split(", ")) for table in found if len(table)]
+    named = [column for column in ("customer_id", "time") if column in plan.columns]
+    plain = [table.select(named) for table in found if len(table)]
     if not plain:
         return ""
     connection.complete()
     connection.register("found", pa.concat_tables(map(_decoded, plain)))
-    rows = connection.execute(f"SELECT {row_named(plan)} FROM found ORDER BY {order} LIMIT 1").fetchall()
+    rows = connection.execute(
+        f"SELECT {row_named(plan)} FROM found ORDER BY {', '.join(named)} LIMIT 1"
+    ).fetchall()
     connection.unregister("found")
     return str(rows[0][0])
 
