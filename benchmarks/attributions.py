@@ -57,8 +57,9 @@ CHAPTER = Chapter(
     "Reasons",
     "Exact attributions (SHAP values by paths) of every row by every feature, from a LightGBM booster in\n"
     "memory. Tables and all other preparations are timed too. `pred_contrib` is LightGBM's own, which\n"
-    "shap's `TreeExplainer` calls as well; woodelf-explainer tabulates in float32. lapse's answers agree with\n"
-    f"those of `pred_contrib` to {CLOSE:g} and add up to the raw score to {SUMS:g}; the notes say how far apart.",
+    "shap's `TreeExplainer` calls as well; woodelf-explainer tabulates in float32. lapse's answers agree\n"
+    f"with those of `pred_contrib` to {CLOSE:g} and add up to the raw score to {SUMS:g}; the notes say how\n"
+    "far apart all are.",
     tuple(model.benchmark for model in MODELS.values()),
 )
 
