@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,7 +48,7 @@ def job(config: str, model: str, scores: str) -> Callable[[], dict[str, Any]]:
     """Get ready to read and score a company."""
     import lapse
     from lapse.jobs.model import Model
-    from lapse.jobs.partition import Notes
+    from lapse.jobs.partition import summary
     from lapse.jobs.score import score
 
     def work() -> dict[str, Any]:
@@ -57,8 +56,9 @@ def job(config: str, model: str, scores: str) -> Callable[[], dict[str, Any]]:
         chosen = Model.load(Path(model)).asked_by(business, name="company", version="1")
         with lapse.read(business) as history:
             file = score(history, chosen, LAST, Path(scores))
-            rows = sum(summary.rows for summary in history.summaries[1:])
-            return {"events": rows, "buckets": history.n_buckets, "seconds": dict(Notes.read(file).seconds)}
+            rows = sum(table.rows for table in history.summaries[1:])
+        document, _ = summary(file)
+        return {"events": rows, "buckets": history.n_buckets, "seconds": document["seconds"]}
 
     return work
 
@@ -100,7 +100,7 @@ def measured(sizes: tuple[int, ...], runs: int) -> list[Row]:
                 power = math.log(seconds / before[1]) / math.log(events / before[0])
                 note += f"; events to the power {power:.2f} since the size before"
             before = events, seconds
-            rows += [replace(row, peer="(alone)") for row in compare("scoring", found, note=note)]
+            rows += compare("scoring", found, note=note)
     return rows
 
 

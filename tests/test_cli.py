@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -192,6 +193,13 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_budget_of_the_command_line_is_that_of_the_library() -> None:
+    from lapse import cli
+    from lapse.history import room
+
+    assert inspect.signature(cli.score).parameters["memory"].default == room.DEFAULT
 
 
 def test_every_public_name_can_be_imported() -> None:

@@ -268,7 +268,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Write the score table of one date, atomically; every known customer is accounted for."""
-    with _stoppable("no scores written; the same command goes on from here", as_json):
+    with _stoppable("no scores written; run the same command again", as_json):
         from lapse.history import read
         from lapse.history.room import room_of
         from lapse.jobs.partition import summary

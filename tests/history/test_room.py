@@ -27,14 +27,14 @@ def test_what_is_no_budget_is_refused(memory: str) -> None:
 
 
 def test_more_memory_means_larger_buckets_and_more_of_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
     rooms = [room_of(f"{size}GB") for size in (1, 2, 4, 16)]
     workers = [room.workers(1_000) for room in rooms]
     assert workers[0] == 1
     assert workers == sorted(workers)
     assert [room.rows_per_bucket for room in rooms] == [500_000, 1_000_000, 2_000_000, 8_000_000]
     assert rooms[-1].workers(3) == 3
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5})
     assert rooms[-1].workers(1_000) == 2
 
 

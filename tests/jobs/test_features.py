@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +16,7 @@ import pytest
 
 import lapse
 from lapse.errors import ConfigError, DataError
-from lapse.features import compute, fit_recipe
+from lapse.features import Recipe, compute, fit_recipe
 from lapse.jobs import features
 from lapse.jobs.features import write_features
 from lapse.schema import Snapshots, to_day
@@ -94,6 +98,52 @@ def test_mistakes_are_told_at_once_and_leave_nothing(shop: Place, tmp_path: Path
     target.mkdir()
     with pytest.raises(DataError, match="does not exist yet"):
         write_features(shop.history, DATES, target)
+
+
+def test_two_jobs_at_one_folder_do_not_mix(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins and ends while the first is at work."""
+    real, began = features.compute, list[Path]()
+    target = tmp_path / "deep" / "out"
+
+    def second(*arguments: Any) -> pa.Table:
+        if not began:
+            began.append(target)
+            write_features(shop.history, DATES[:1], target)
+        return real(*arguments)
+
+    monkeypatch.setattr(features, "compute", second)
+    with pytest.raises(DataError, match="does not exist yet"):
+        write_features(shop.history, DATES, target)
+    assert list(target.parent.iterdir()) == [target]
+    assert pq.read_table(target)["as_of"].unique().to_pylist() == [dt.date.fromisoformat(DATES[0])]
+    (tmp_path / "usual").mkdir()
+    assert target.stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_the_kept_recipe_gives_the_same_columns_of_other_dates(shop: Place, tmp_path: Path) -> None:
+    first = write_features(shop.history, DATES[:1], tmp_path / "first")
+    kept = json.loads(pq.read_schema(first / "0.parquet").metadata[b"lapse"])
+    recipe = Recipe.from_json(shop.business, kept)
+    assert recipe.to_json() == kept
+    changed = replace(recipe, shares=recipe.shares[::-1], first_days={**recipe.first_days, "visit": 10**6})
+    for one in (recipe, changed):
+        folder = write_features(shop.history, DATES[1:], tmp_path / str(one is recipe), recipe=one)
+        table = pq.read_table(folder)
+        assert table.column_names[2:] == list(one.names)
+        assert json.loads(table.schema.metadata[b"lapse"]) == one.to_json()
+        data = lapse.snapshots(shop.history, DATES[1], recipe=one)
+        mine = table.to_pandas().set_index("customer_id").loc[data.keys["customer_id"]]
+        pd.testing.assert_frame_equal(
+            mine[list(one.names)].reset_index(drop=True),
+            data.features,
+            check_dtype=False,
+            check_categorical=False,
+            check_exact=True,
+        )
+    some = write_features(shop.history, DATES, tmp_path / "some", ["order__gap_mean"], recipe=recipe)
+    assert pq.read_table(some).column_names == ["customer_id", "as_of", "order__gap_mean"]
 
 
 def test_a_failure_on_the_way_leaves_nothing(

@@ -14,6 +14,7 @@ from lapse.dataset import Dataset
 from lapse.errors import GateError
 from lapse.jobs.model import Model
 from lapse.models.ahead import earliest_lapse_days
+from lapse.models.linear import Linear
 from lapse.schema import SCORE_COLUMNS
 from lapse.value import cash_flows
 from tests.jobs.conftest import Place
@@ -121,6 +122,23 @@ def test_a_model_comes_back_from_its_folder_the_same(place: Place, today: Datase
     )
     assert str(again.evaluation) == str(place.model.evaluation)
     assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".txt"}
+
+
+def test_the_digest_is_of_the_trees_and_the_coefficients_too(place: Place, tmp_path: Path) -> None:
+    place.model.save(tmp_path)
+    again = Model.load(tmp_path)
+    assert again.digest() == place.model.digest()
+    estimators = again.estimators
+    blend = estimators.defection.blend_
+    estimators.defection.blend_ = replace(blend, boosters=blend.boosters[::-1])
+    turned = again.digest()
+    assert turned != place.model.digest()
+    line = Linear((0.0,), (1.0,), (0.5,), (0.0,), (0.0,), 0.0)
+    estimators.defection.blend_ = replace(blend, linear=line)
+    assert again.digest() not in (turned, place.model.digest())
+    estimators.defection.blend_ = blend
+    assert again.digest() == place.model.digest()
+    assert replace(again, facts={**again.facts, "rows": 1}).digest() != place.model.digest()
 
 
 def test_scoring_one_bucket_or_many_gives_the_same_scores(place: Place, today: Dataset) -> None:

@@ -6,9 +6,11 @@ import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
 
@@ -89,6 +91,79 @@ def test_known_categories_are_no_finding(gym: Place, model: Model) -> None:
     today = lapse.snapshots(gym.history, AS_OF, recipe=model.recipe)
     assert model.unknown_categories(today) == {}
     assert model.unknown_categories(replace(today, features=today.features.iloc[:0])) == {}
+
+
+def told_from_the_whole_table(file: Path, rows: int) -> tuple[dict[str, Any], list[str]]:
+    """The totals and the first customers, by pandas over all rows."""
+    table = pq.read_table(file, partitioning=None).to_pandas()
+    scored = table[table["status"] == "scored"]
+    at_risk = scored["clv"] * scored["churn_probability"]
+    rank = at_risk if (at_risk > 0).any() else scored["churn_probability"]
+    totals = {
+        "rows": len(table),
+        "scored": len(scored),
+        "excluded": table["exclusion_reason"].value_counts().to_dict(),
+        "expected_lapses": pytest.approx(scored["churn_probability"].sum(), rel=1e-12),
+        "total_clv": pytest.approx(scored["clv"].sum(), rel=1e-12),
+        "value_at_risk": pytest.approx(at_risk.sum(), rel=1e-12),
+    }
+    best = scored.loc[rank.sort_values(ascending=False, kind="stable").index[:rows]]
+    return totals, [
+        f"{row.customer_id} {row.churn_probability:.1%} {row.remaining_lifetime_days:,.0f} {row.clv:,.0f}"
+        for row in best.itertuples()
+    ]
+
+
+@pytest.mark.parametrize("step", [1.0, 0.25, 10.0])
+def test_a_summary_of_many_row_groups_is_that_of_the_whole_table(
+    gym: Place, model: Model, tmp_path: Path, step: float
+) -> None:
+    """Churn probability and CLV are rounded to steps, so that many customers tie."""
+    file = score(gym.history, model, AS_OF, tmp_path)
+    table, notes = pq.read_table(file, partitioning=None), Notes.read(file).metadata()
+    frame = table.to_pandas()
+    frame["churn_probability"] = (frame["churn_probability"] / step * 4).round() * step / 4
+    frame["clv"] = (frame["clv"] / 500 / step).round() * 500 * step
+    tied = pa.Table.from_pandas(frame, table.schema, preserve_index=False).replace_schema_metadata(notes)
+    texts = []
+    for size in (37, 10**6):
+        pq.write_table(tied, file, row_group_size=size)
+        document, text = summary(file, rows=25)
+        totals, first = told_from_the_whole_table(file, 25)
+        assert {name: document[name] for name in totals} == totals
+        assert list(document["excluded"]) == list(totals["excluded"])
+        shown = [" ".join(line.split()[:4]) for line in text.splitlines() if line[:1].isalnum()]
+        assert [line for line in shown if line in first] == first
+        texts.append(text)
+    assert texts[0] == texts[1]
+
+
+def test_a_summary_never_reads_the_whole_table(
+    gym: Place, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = score(gym.history, model, AS_OF, tmp_path)
+    table, notes = pq.read_table(file, partitioning=None), Notes.read(file).metadata()
+    pq.write_table(table.replace_schema_metadata(notes), file, row_group_size=20)
+    whole, read = pq.ParquetFile.read_row_group, list[int]()
+
+    def counted(self: pq.ParquetFile, number: int, columns: list[str] | None = None) -> pa.Table:
+        read.append(number if columns is None else -1)
+        return whole(self, number, columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    monkeypatch.setattr(pq, "read_table", None)
+    summary(file, rows=2)
+    assert len([number for number in read if number >= 0]) <= 2 < len(read)
+
+
+def test_nobody_scored_is_summed_up(gym: Place, model: Model, tmp_path: Path) -> None:
+    file = score(gym.history, model, AS_OF, tmp_path)
+    table, notes = pq.read_table(file, partitioning=None), Notes.read(file).metadata()
+    gone = table.filter(pa.compute.field("status") == "excluded").replace_schema_metadata(notes)
+    pq.write_table(gone, file)
+    document, text = summary(file)
+    assert (document["scored"], document["total_clv"], document["rows"]) == (0, 0.0, len(gone))
+    assert text.startswith("0 customers scored; not scored: ")
 
 
 def test_where_nobody_is_worth_anything_that_is_said_and_the_likeliest_stand_first(

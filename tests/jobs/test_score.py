@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -96,6 +97,63 @@ def test_a_failure_on_the_way_leaves_the_old_partition(
     assert list(file.parent.iterdir()) == [file]
 
 
+def test_an_error_leaves_no_folder_that_the_job_made(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fetch(shop.business, "champion")
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", broken)
+    with pytest.raises(OSError, match="no space left"):
+        score(shop.history, model, AS_OF, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    there = tmp_path / f"as_of={AS_OF}"
+    there.mkdir()
+    with pytest.raises(OSError, match="no space left"):
+        score(shop.history, model, AS_OF, tmp_path)
+    assert list(tmp_path.iterdir()) == [there]
+    assert list(there.iterdir()) == []
+
+
+def test_a_folder_that_another_job_removed_is_not_written(
+    shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened before the other job's error, and locked after it."""
+    model, lock = fetch(shop.business, "champion"), fcntl.flock
+
+    def late(folder: int, how: int) -> None:
+        (tmp_path / f"as_of={AS_OF}").rmdir()
+        lock(folder, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(DataError, match="another job"):
+        score(shop.history, model, AS_OF, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_hang_on_the_text_of_custom_features(
+    gym: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    mine = tmp_path / "features_of_mine.py"
+    mine.write_text("def one(bucket, snapshots, window_days):\n    return [1.0] * len(snapshots)\n")
+    features = gym.business.features.model_copy(update={"custom": {"visit__one": "features_of_mine:one"}})
+    business = gym.business.model_copy(update={"features": features})
+    model = replace(
+        gym.model,
+        estimators=replace(gym.model.estimators, business=business),
+        recipe=replace(gym.model.recipe, business=business, names=(*gym.model.recipe.names, "visit__one")),
+    )
+    assert "custom" in scoring._stamp(gym.history, gym.model, 0)
+    before = scoring._stamp(gym.history, model, 0)
+    assert scoring._stamp(gym.history, model, 0) == before
+    mine.write_text(mine.read_text().replace("1.0", "2.0"))
+    after = scoring._stamp(gym.history, model, 0)
+    assert {key for key in before if before[key] != after[key]} == {"custom"}
+
+
 def test_what_was_scored_before_an_interruption_is_not_scored_again(
     shop: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,8 +201,10 @@ def test_the_file_says_where_the_time_went(shop: Place, tmp_path: Path) -> None:
     assert next(iter(spent)) == "reading tables"
     assert {*spent} == {
         *("reading tables", "reading buckets", "features", "prediction", "reasons", "writing"),
+        "putting together",
     }
     assert spent["reading tables"] == shop.history.seconds
+    assert min(spent.values()) > 0
     document, text = summary(file)
     assert document["seconds"] == spent
     assert "reading tables" in text

@@ -21,7 +21,7 @@ def table(*ids: int) -> pa.Table:
 
 
 def test_parts_are_kept_for_their_stamp_alone(tmp_path: Path) -> None:
-    Unfinished(tmp_path, STAMP).write(1, [table(1, 2), table(3)], TOLD)
+    Unfinished(tmp_path, STAMP).write(1, [table(1, 2), table(3)], lambda: TOLD)
     again = Unfinished(tmp_path, STAMP)
     assert again.told(1) == TOLD
     assert again.told(0) is None
@@ -37,16 +37,60 @@ def test_half_a_part_is_none(tmp_path: Path) -> None:
         raise OSError("killed")
 
     with pytest.raises(OSError, match="killed"):
-        parts.write(0, breaking(), TOLD)
+        parts.write(0, breaking(), lambda: TOLD)
     assert Unfinished(tmp_path, STAMP).told(0) is None
+
+
+@pytest.mark.parametrize("kept", [0, 3, 40, -1])
+def test_a_part_that_cannot_be_read_is_made_again(tmp_path: Path, kept: int) -> None:
+    Unfinished(tmp_path, STAMP).write(0, [table(1)], lambda: TOLD)
+    (part,) = tmp_path.glob("*/*.part")
+    part.write_bytes(part.read_bytes()[:kept])
+    again = Unfinished(tmp_path, STAMP)
+    assert again.told(0) is None
+    assert not part.exists()
+    again.write(0, [table(1)], lambda: TOLD)
+    assert again.told(0) == TOLD
+
+
+def test_a_parquet_file_of_somebody_else_is_no_part(tmp_path: Path) -> None:
+    parts = Unfinished(tmp_path, STAMP)
+    pq.write_table(table(1), parts.folder / "0.part")
+    assert parts.told(0) is None
+
+
+def test_pieces_are_counted_when_all_have_come(tmp_path: Path) -> None:
+    rows = 0
+
+    def coming() -> Iterator[pa.Table]:
+        nonlocal rows
+        for one in (table(1, 2), table(3)):
+            rows += len(one)
+            yield one
+
+    parts = Unfinished(tmp_path, STAMP)
+    parts.write(0, coming(), lambda: Told(rows))
+    assert parts.told(0) == Told(3)
+
+
+def test_old_parts_that_cannot_be_removed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Unfinished(tmp_path, STAMP).write(0, [table(1)], lambda: TOLD)
+
+    def refuses(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.rmdir", refuses)
+    monkeypatch.setattr("os.unlink", refuses)
+    with pytest.raises(PermissionError):
+        Unfinished(tmp_path, {**STAMP, "buckets": 3})
 
 
 def test_parts_are_put_together_in_their_order(tmp_path: Path) -> None:
     parts = Unfinished(tmp_path, STAMP)
-    parts.write(1, [table(4)], TOLD)
-    parts.write(0, [table(7, 9), table(8)], TOLD)
+    parts.write(1, [table(4)], lambda: TOLD)
+    parts.write(0, [table(7, 9), table(8)], lambda: TOLD)
     file = tmp_path / "whole"
-    parts.put_together(2, file, ("scored_at", pa.scalar(5, pa.int64())), {"lapse": "notes"})
+    parts.put_together(2, file, ("scored_at", pa.scalar(5, pa.int64())), lambda: {"lapse": "notes"})
     whole = pq.read_table(file)
     assert whole.to_pydict() == {"customer_id": [7, 9, 8, 4], "scored_at": [5] * 4}
     metadata = pq.read_metadata(file).metadata
@@ -56,7 +100,7 @@ def test_parts_are_put_together_in_their_order(tmp_path: Path) -> None:
 
 def test_no_reader_takes_parts_for_scores(tmp_path: Path) -> None:
     pq.write_table(table(1), tmp_path / "scores.parquet")
-    Unfinished(tmp_path, STAMP).write(0, [table(2)], TOLD)
+    Unfinished(tmp_path, STAMP).write(0, [table(2)], lambda: TOLD)
     assert pd.read_parquet(tmp_path)["customer_id"].tolist() == [1]
     assert [file.name for file in tmp_path.glob("**/*.parquet")] == ["scores.parquet"]
 

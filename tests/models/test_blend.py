@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +14,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
+from lapse.models import boosting
 from lapse.models.blend import LINEAR_SHARE, Kind, choose, kinds
 from lapse.models.defection import Defection
 from lapse.schema import Bool, Int32
@@ -50,6 +55,27 @@ def test_what_is_given_is_not_chosen() -> None:
     X, lapsed, day = jumping_risk()
     model = Defection(30, n_estimators=20, linear_share=0.5, num_threads=1).fit(X, lapsed, as_of=day)
     assert model.blend_.kind.linear_share == 0.5
+
+
+def test_trees_are_tabulated_once_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, lapsed, _ = smooth_risk(600)
+    blend = Defection(30, n_estimators=5, num_threads=1).fit(X, lapsed).blend_
+    real, calls, all_there = boosting.tables, list[int](), Barrier(4)
+
+    def slow(boosters: Any) -> Any:
+        calls.append(len(boosters))
+        time.sleep(0.05)  # long enough for the others to come
+        return real(boosters)
+
+    def ask(_: int) -> Any:
+        all_there.wait(30)
+        return blend.trees
+
+    monkeypatch.setattr(boosting, "tables", slow)
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(ask, range(4))
+    assert len(calls) == 1
+    assert all(one is first for one in others)
 
 
 def test_without_a_later_slice_the_first_kind_stands() -> None:

@@ -70,11 +70,20 @@ def known_snapshots(business: Business, bucket: Bucket, days: tuple[int, ...]) -
     return snapshots, reach_at(covers_of(business, bucket), snapshots.customer, snapshots.day)
 
 
-def all_known(bucket: Bucket, days: tuple[int, ...]) -> Snapshots:
-    """Return every (customer, as_of) with a customer whom the business knew then, at risk or not."""
+def all_known(bucket: Bucket, days: tuple[int, ...], first: int = 0, end: int | None = None) -> Snapshots:
+    """Return every (customer, as_of) with a customer whom the business knew then, at risk or not.
+
+    Parameters
+    ----------
+    bucket : Bucket
+    days : tuple of int
+        Day numbers.
+    first, end : int, optional
+        Only customers from ``first`` up to, and without, ``end``: positions in the bucket.
+    """
     grid = np.asarray(days, np.int32)
-    customer, which = np.nonzero(bucket.known_day[:, None] <= grid[None, :])
-    return Snapshots(customer.astype(np.int64), grid[which])
+    customer, which = np.nonzero(bucket.known_day[first:end, None] <= grid[None, :])
+    return Snapshots(customer.astype(np.int64) + first, grid[which])
 
 
 def at_risk(snapshots: Snapshots, reach: Int32) -> Snapshots:

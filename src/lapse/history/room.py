@@ -71,7 +71,12 @@ class Room:
         1
         """
         each = _PIECE + self.rows_per_bucket * _ROW
-        return max(1, min(n_buckets, os.cpu_count() or 1, (self.memory - _LIBRARIES) // each))
+        return max(1, min(n_buckets, cores(), (self.memory - _LIBRARIES) // each))
+
+
+def cores() -> int:
+    """Return how many cores this process may run on, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
 
 
 def room_of(memory: str) -> Room:

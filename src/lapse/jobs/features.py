@@ -5,18 +5,21 @@ row for every customer known at each date, with ``customer_id``, ``as_of`` and t
 Refused: dates outside the data or given twice, a folder that exists, names that the config does not give.
 
 Buckets are worked on by all cores; each holds one bucket and, of its frame, :data:`ROWS_AT_ONCE` rows. The
-folder is written under another name and renamed when it is complete.
+folder is written under a name of its own and renamed when it is complete. Each file says in its metadata by
+which recipe its columns were made.
 """
 
 from __future__ import annotations
 
-import shutil
+import errno
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,10 +31,12 @@ from lapse.features import Recipe, compute, fit_recipe
 from lapse.history import History
 from lapse.jobs.progress import Advance, silent
 from lapse.jobs.threads import each_bucket
-from lapse.schema import Snapshots
 
 ROWS_AT_ONCE = 250_000
-"""Rows of a frame that a thread holds at once; a row group of its file."""
+"""Rows of a frame that a thread holds at once, but at least one customer's; a row group of its file."""
+
+_KEY = b"lapse"
+"""Under which a file keeps its recipe, as JSON."""
 
 
 def write_features(
@@ -40,9 +45,19 @@ def write_features(
     folder: Path | str,
     names: Sequence[str] | None = None,
     *,
+    recipe: Recipe | None = None,
     advance: Advance = silent,
 ) -> Path:
     """Write point-in-time features of every known customer at every date.
+
+    Without a recipe two calls may differ: the most frequent values of ``categories``, the day on which each
+    kind of event begins, and whether a season is told are chosen from what happened and was known by the
+    last as_of, or by the first test date where that is earlier. To get the same columns again, at other dates
+    or from newer tables, give the recipe of the first call. Each file keeps it in its Parquet metadata, as
+    JSON under ``lapse``::
+
+        kept = json.loads(pq.read_schema("first/0.parquet").metadata[b"lapse"])
+        write_features(history, dates, "second", recipe=Recipe.from_json(history.business, kept))
 
     Parameters
     ----------
@@ -52,7 +67,10 @@ def write_features(
     folder : Path
         Does not exist yet; gets ``<bucket>.parquet``.
     names : sequence of str, optional
-        Of the features that the config gives, those under ``features.also`` with them; default all.
+        Of the features that the config gives, those under ``features.also`` with them; default all. Of those
+        of the recipe, where one is given.
+    recipe : Recipe, optional
+        By which columns are made, such as that of a model; default one fitted as above.
     advance : callable, optional
         Told of every bucket, ``history.n_buckets`` times.
 
@@ -71,20 +89,33 @@ def write_features(
     """
     target, days = Path(folder), _days(history, as_of)
     if target.exists():
-        raise DataError(Problem(str(target), "folder", "one that does not exist yet", "one that does"))
-    recipe = fit_recipe(history.business, history.buckets(), choice_day(history, max(days)))
+        raise _taken(target)
+    if recipe is None:
+        recipe = fit_recipe(history.business, history.buckets(), choice_day(history, max(days)))
     if names is not None:
         recipe = replace(recipe, names=_chosen(recipe, names))
-    hidden = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(hidden, ignore_errors=True)
-    hidden.mkdir(parents=True)
-    try:
-        write = partial(_write_bucket, history, recipe, days, hidden)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent) as hidden:
+        files = Path(hidden) / target.name  # readable by whom the system says; a temporary folder is not
+        files.mkdir()
+        write = partial(_write_bucket, history, recipe, days, files)
         for number, _ in enumerate(each_bucket(history, write)):
             advance(f"bucket {number + 1}")
-        return hidden.rename(target)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+        return _renamed(files, target)
+
+
+def _taken(target: Path) -> DataError:
+    return DataError(Problem(str(target), "folder", "one that does not exist yet", "one that does"))
+
+
+def _renamed(files: Path, target: Path) -> Path:
+    """Give a folder its name, unless another job was faster."""
+    try:
+        return files.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise _taken(target) from error
+        raise
 
 
 def _days(history: History, as_of: Iterable[date | str]) -> tuple[int, ...]:
@@ -126,17 +157,18 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
     bucket = history.bucket(number)
-    asked = all_known(bucket, days)
-    file = folder / f"{number}.parquet"
+    customers, kept = max(1, ROWS_AT_ONCE // len(days)), {_KEY: json.dumps(recipe.to_json())}
     writer: pq.ParquetWriter | None = None
     try:
-        for start in range(0, max(len(asked), 1), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            rows = Snapshots(asked.customer[part], asked.day[part])
+        for first in range(0, max(len(bucket), 1), customers):
+            rows = all_known(bucket, days, first, first + customers)
+            if not len(rows) and writer is not None:
+                continue
             frame = compute(recipe, bucket, rows)
             keys = rows.keys(bucket)
             table = pa.table([*keys.values(), *frame.columns], names=[*keys, *frame.column_names])
-            writer = writer or pq.ParquetWriter(file, table.schema)
+            table = table.replace_schema_metadata(kept)
+            writer = writer or pq.ParquetWriter(folder / f"{number}.parquet", table.schema)
             writer.write_table(table)
     finally:
         if writer is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,7 @@ from lapse.features import Recipe
 from lapse.jobs.clock import Clock
 from lapse.jobs.drift import refuse_drift
 from lapse.jobs.estimators import Estimators
-from lapse.jobs.sealing import AGAIN, digest_of, seal, unseal
+from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
 from lapse.segments import TierLimits, tiers
 
@@ -162,15 +163,15 @@ class Model:
             "facts": dict(self.facts),
         }
 
-    @property
     def digest(self) -> str:
-        """SHA-256 of all that is said of the model, its evaluation to the last digit too."""
-        return digest_of(self._about())
+        """Return the SHA-256 of all that :meth:`save` writes: trees, coefficients, what is said of them."""
+        with TemporaryDirectory(prefix="lapse-") as folder:
+            return self.save(Path(folder))
 
-    def save(self, folder: Path) -> None:
-        """Write the model: LightGBM text and JSON."""
+    def save(self, folder: Path) -> str:
+        """Write the model, LightGBM text and JSON, and return the SHA-256 of all of it."""
         self.estimators.save(folder)
-        seal(folder, self._about())
+        return seal(folder, self._about())
 
     @classmethod
     def load(cls, folder: Path) -> Model:

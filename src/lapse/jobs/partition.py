@@ -1,25 +1,30 @@
 """A written partition of the score table: what it says of itself beside its rows, and its summary.
 
 In: a model and a date, or a file of scores. Out: :class:`Notes`, kept in the Parquet file's metadata, and
-what is shown of the file to people and to machines.
+what is shown of the file to people and to machines. A file is read row group by row group, so a summary of
+many customers takes no more memory than one of few.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lapse.jobs.clock import shares
 from lapse.jobs.estimators import LEVEL
 from lapse.jobs.model import Model
 from lapse.jobs.tables import lines, titled
+from lapse.schema import Float64, Int64
 
 METADATA_KEY = "lapse"
 """Under which a file of scores keeps its notes, as JSON."""
@@ -108,6 +113,47 @@ class Notes:
         )
 
 
+@dataclass
+class _Best:
+    """The rows of the highest values met so far; of equal ones those that came first."""
+
+    most: int
+    values: Float64 = field(default_factory=lambda: np.empty(0))
+    rows: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def meet(self, values: Float64, rows: Int64) -> None:
+        values, rows = np.append(self.values, values), np.append(self.rows, rows)
+        first = np.argsort(-values, kind="stable")[: self.most]
+        self.values, self.rows = values[first], rows[first]
+
+
+class _Totals:
+    """What is added up over all rows of a file, and which rows stand first."""
+
+    def __init__(self, most: int) -> None:
+        self.rows = self.scored = 0
+        self.excluded: Counter[str] = Counter()
+        self.lapses = self.clv = self.at_risk = 0.0
+        self.by_value, self.by_churn = _Best(most), _Best(most)
+
+    def add(self, group: pd.DataFrame) -> None:
+        """Add a row group: status, exclusion_reason, churn_probability, clv."""
+        self.excluded.update(group["exclusion_reason"].dropna())
+        at = np.flatnonzero(group["status"] == "scored")
+        churn, clv = (group[name].to_numpy(np.float64)[at] for name in ("churn_probability", "clv"))
+        self.by_value.meet(clv * churn, self.rows + at)
+        self.by_churn.meet(churn, self.rows + at)
+        self.rows, self.scored = self.rows + len(group), self.scored + len(at)
+        self.lapses += float(np.nansum(churn))
+        self.clv += float(np.nansum(clv))
+        self.at_risk += float(np.nansum(clv * churn))
+
+    @property
+    def has_value(self) -> bool:
+        """Whether anybody has value at risk."""
+        return bool((self.by_value.values[:1] > 0).any())
+
+
 def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     """Return what a written partition holds, for machines and for people.
 
@@ -116,28 +162,64 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     file : Path
         What :func:`lapse.jobs.score.score` returned.
     rows : int, default 10
-        Customers shown: those with the most value at risk (CLV times churn probability), or where nobody has
-        any, those who are most likely to lapse.
+        Customers shown, at least 1: those with the most value at risk (CLV times churn probability), or where
+        nobody has any, those who are most likely to lapse. Of equal ones, those that stand first in the file.
     """
-    table, notes = pq.read_table(file, partitioning=None).to_pandas(), Notes.read(file)
-    scored = table[table["status"] == "scored"]
-    at_risk = scored["clv"] * scored["churn_probability"]
-    has_value = bool((at_risk > 0).any())
-    title = "the most value at risk" if has_value else "the most likely to lapse"
-    rank = at_risk if has_value else scored["churn_probability"]
-    document = {
+    with pq.ParquetFile(file) as table:
+        totals = _Totals(rows)
+        for number in range(table.num_row_groups):
+            wanted = ["status", "exclusion_reason", "churn_probability", "clv"]
+            totals.add(table.read_row_group(number, wanted).to_pandas())
+        best = totals.by_value if totals.has_value else totals.by_churn
+        shown = _rows_of(table, best.rows)
+        currency = table.read_row_group(0, ["currency"])["currency"][0].as_py()
+    notes = Notes.read(file)
+    document = _document(file, totals, notes)
+    title = "the most value at risk" if totals.has_value else "the most likely to lapse"
+    excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
+    time_told = f"{shares(notes.seconds)}\n" if notes.seconds else ""
+    text = (
+        f"{totals.scored:,} customers scored; not scored: {excluded or 'nobody'}\n"
+        f"{totals.lapses:,.0f} lapses expected; CLV of all {totals.clv:,.0f} {currency}, of which at risk "
+        f"{totals.at_risk:,.0f} {currency}\n{notes.bounds}\n\n"
+        f"{titled(title, lines(_head(shown)))}\n\n{time_told}{file}"
+    )
+    return document, text
+
+
+def _rows_of(table: pq.ParquetFile, rows: Int64) -> pd.DataFrame:
+    """Return some rows of a file, in the order asked; one row group is in memory at a time."""
+    sizes = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
+    begins = np.cumsum([0, *sizes])
+    group = np.searchsorted(begins, rows, side="right") - 1
+    found = [
+        table.read_row_group(number).take(rows[group == number] - begins[number])
+        for number in np.unique(group).tolist()
+    ]
+    there = pa.concat_tables(found) if found else table.schema_arrow.empty_table()
+    # the pieces lie in the order of their groups, and within each in the order asked
+    back = np.argsort(np.argsort(group, kind="stable"), kind="stable")
+    shown: pd.DataFrame = there.take(back).to_pandas()
+    return shown
+
+
+def _document(file: Path, totals: _Totals, notes: Notes) -> dict[str, Any]:
+    worthless = totals.scored > 0 and not totals.has_value
+    return {
         "file": str(file),
-        "rows": len(table),
-        "scored": len(scored),
-        "excluded": table["exclusion_reason"].value_counts().to_dict(),
-        "expected_lapses": float(scored["churn_probability"].sum()),
-        "total_clv": float(scored["clv"].sum()),
-        "value_at_risk": float(at_risk.sum()),
+        "rows": totals.rows,
+        "scored": totals.scored,
+        "excluded": dict(totals.excluded.most_common()),
+        "expected_lapses": totals.lapses,
+        "total_clv": totals.clv,
+        "value_at_risk": totals.at_risk,
         **asdict(notes),
-        "warnings": [*notes.warnings, *([_NO_VALUE] if len(scored) and not has_value else [])],
+        "warnings": [*notes.warnings, *([_NO_VALUE] if worthless else [])],
     }
-    shown = scored.loc[rank.sort_values(ascending=False).index[:rows]]
-    head = pd.DataFrame(
+
+
+def _head(shown: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "customer": shown["customer_id"].astype(str),
             "churn": shown["churn_probability"].map("{:.1%}".format),
@@ -148,17 +230,6 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
             "reasons": shown.apply(_reasons, axis=1) if len(shown) else [],
         }
     )
-    excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
-    currency = table["currency"].iloc[0]
-    time_told = f"{shares(notes.seconds)}\n" if notes.seconds else ""
-    text = (
-        f"{document['scored']:,} customers scored; not scored: {excluded or 'nobody'}\n"
-        f"{document['expected_lapses']:,.0f} lapses expected; CLV of all "
-        f"{document['total_clv']:,.0f} {currency}, of which at risk "
-        f"{document['value_at_risk']:,.0f} {currency}\n{notes.bounds}\n\n"
-        f"{titled(title, lines(head))}\n\n{time_told}{file}"
-    )
-    return document, text
 
 
 def _reasons(row: pd.Series) -> str:

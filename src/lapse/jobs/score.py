@@ -6,8 +6,10 @@ partitions have it, and not in the file, so that one reader sees the whole table
 
 Buckets are scored on all cores, each into a part of its own (:mod:`lapse.jobs.unfinished`). When all are
 there they are put together under another name, which is then changed: a reader sees the old partition or the
-new one. After a kill the next run goes on with the parts that are there; after an error nothing is left. Two
-jobs at one partition exclude each other by a lock on its folder, which the system releases with the process.
+new one. After a kill the next run goes on with the parts that are there; after an error nothing is left, nor
+a folder that the job made. Two jobs at one partition exclude each other by a lock on its folder, which the
+system releases with the process.
+
 Refused: a partition that another job is writing, rows lost or doubled on the way, features other than the
 model's.
 """
@@ -15,11 +17,13 @@ model's.
 from __future__ import annotations
 
 import fcntl
+import inspect
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -31,6 +35,7 @@ import pyarrow as pa
 from lapse import __version__
 from lapse.dataset import Unlabelled, bucket_parts, scoring_day
 from lapse.errors import ConfigError, DataError, Problem
+from lapse.features.custom import load_functions
 from lapse.history import History
 from lapse.jobs.clock import Clock
 from lapse.jobs.model import Model
@@ -84,22 +89,33 @@ def score(
     partition = (folder or history.business.scores.path) / f"as_of={to_date(day)}"
     if problems := scores_problems(history.business, partition):
         raise ConfigError(problems)
+    made = not partition.exists()
     partition.mkdir(parents=True, exist_ok=True)
-    with _alone(partition):
+    with _alone(partition), _left_as_it_was(partition, made):
         unfinished = Unfinished(partition, _stamp(history, model, day))
-        hidden = partition / _HIDDEN
         try:
             told = _score_buckets(history, model, day, unfinished, advance)
-            notes = Notes.of(model, to_date(day), told.unknown, told.seconds)
-            now = pa.scalar(datetime.now(UTC), _SCORED_AT)
-            unfinished.put_together(history.n_buckets, hidden, ("scored_at", now), notes.metadata())
+            _put_together(history, model, day, unfinished, told, partition / _HIDDEN)
         except Exception:
-            hidden.unlink(missing_ok=True)
             unfinished.remove()
             raise
-        file = hidden.replace(partition / "scores.parquet")
+        file = (partition / _HIDDEN).replace(partition / "scores.parquet")
         unfinished.remove()
         return file
+
+
+def _put_together(
+    history: History, model: Model, day: int, unfinished: Unfinished, told: Told, file: Path
+) -> None:
+    """Write the parts into one file, with its notes: their seconds are all but those of its last bytes."""
+    start = time.monotonic()
+
+    def notes() -> dict[str, str]:
+        seconds = {**told.seconds, "putting together": time.monotonic() - start}
+        return Notes.of(model, to_date(day), told.unknown, seconds).metadata()
+
+    now = pa.scalar(datetime.now(UTC), _SCORED_AT)
+    unfinished.put_together(history.n_buckets, file, ("scored_at", now), notes)
 
 
 def _stamp(history: History, model: Model, day: int) -> dict[str, Any]:
@@ -109,9 +125,39 @@ def _stamp(history: History, model: Model, day: int) -> dict[str, Any]:
         "data": history.fingerprint,
         "buckets": history.n_buckets,
         "config": model.business.config_hash,
-        "model": [model.name, model.version, model.digest],
+        "model": [model.name, model.version, model.digest()],
+        "custom": _sources(model),
         "lapse": __version__,
     }
+
+
+def _sources(model: Model) -> dict[str, str]:
+    """Return the text of the modules that the model's custom features are functions of.
+
+    What those import from elsewhere is not in it, nor is a module without a text, such as a compiled one.
+    """
+    business = model.business
+    asked = [name for name in model.recipe.names if name in business.features.custom]
+    named = {business.features.custom[name].partition(":")[0] for name in asked}
+    defined = {function.__module__ for function in load_functions(business, asked).values()}
+    found = {}
+    for module in sorted(named | defined):
+        with suppress(OSError, TypeError):
+            found[module] = inspect.getsource(sys.modules[module])
+    return found
+
+
+@contextmanager
+def _left_as_it_was(partition: Path, made: bool) -> Iterator[None]:
+    """After an error leave no half of a file, and no folder that was made for nothing."""
+    try:
+        yield
+    except Exception:
+        (partition / _HIDDEN).unlink(missing_ok=True)
+        if made:
+            with suppress(OSError):  # what somebody else put there stays
+                partition.rmdir()
+        raise
 
 
 @contextmanager
@@ -119,17 +165,22 @@ def _alone(partition: Path) -> Iterator[None]:
     """Hold a partition for this job; whoever comes second is refused rather than made to wait."""
     folder = os.open(partition, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(folder, partition):
             where, got = str(partition), "another job that is writing it"
-            raise DataError(
-                Problem(where, "score table", "no other job at it", got, "wait for it")
-            ) from error
+            raise DataError(Problem(where, "score table", "no other job at it", got, "wait for it"))
         yield
         os.fsync(folder)  # the rename, too, survives a power cut
     finally:
         os.close(folder)
+
+
+def _locked(folder: int, partition: Path) -> bool:
+    """Lock an open folder, unless another job has locked it, or removed it since it was opened."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(folder), partition.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def _score_buckets(
@@ -159,18 +210,25 @@ def _of_the_clock(reading: float, scoring: float, busy: Mapping[str, float]) -> 
 
 
 def _score_bucket(history: History, model: Model, day: int, unfinished: Unfinished, number: int) -> Told:
-    clock, rows, unknown, tables = Clock(), 0, Counter[str](), []
-    with clock("reading buckets"):
-        bucket = history.bucket(number)
-    for part in clock.each("features", bucket_parts(history, bucket, day, model.recipe)):
-        scores = model.score(part, clock)
-        unknown.update(model.unknown_categories(part))
-        with clock("writing"):
-            tables.append(to_arrow(scores, part))
+    """Score one bucket piece by piece, each on its way to disk before the next one is made."""
+    clock, rows, unknown = Clock(), 0, Counter[str]()
+
+    def pieces() -> Iterator[pa.Table]:
+        nonlocal rows
+        with clock("reading buckets"):
+            bucket = history.bucket(number)
+        for part in clock.each("features", bucket_parts(history, bucket, day, model.recipe)):
+            scores = model.score(part, clock)
+            unknown.update(model.unknown_categories(part))
             rows += len(scores)
-    told = Told(rows, dict(unknown), dict(clock.seconds))
-    unfinished.write(number, tables, told)
-    return told
+            with clock("writing"):  # until the next piece is asked for
+                yield to_arrow(scores, part)
+
+    def told() -> Told:
+        return Told(rows, dict(unknown), dict(clock.seconds))
+
+    unfinished.write(number, pieces(), told)
+    return told()
 
 
 def to_arrow(scores: pd.DataFrame, part: Unlabelled) -> pa.Table:

@@ -22,8 +22,8 @@ AGAIN = "train again: 'lapse train'"
 _ABOUT = "model.json"
 
 
-def seal(folder: Path, about: Mapping[str, Any]) -> None:
-    """Write ``model.json``, after all other files of the folder.
+def seal(folder: Path, about: Mapping[str, Any]) -> str:
+    """Write ``model.json``, after all other files of the folder, and return the SHA-256 of all of them.
 
     Parameters
     ----------
@@ -32,10 +32,12 @@ def seal(folder: Path, about: Mapping[str, Any]) -> None:
         What JSON can say.
     """
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    files = {name: _digest(folder / name) for name in names if name != _ABOUT}
-    described = {**about, "format": FORMAT, "files": {**files, _ABOUT: digest_of(about)}}
+    others = {name: _digest(folder / name) for name in names if name != _ABOUT}
+    files = {**others, _ABOUT: digest_of(about)}
+    described = {**about, "format": FORMAT, "files": files}
     text = json.dumps(described, indent=1, sort_keys=True, allow_nan=False)
     (folder / _ABOUT).write_text(text, encoding="utf-8")
+    return digest_of(files)
 
 
 def unseal(folder: Path) -> dict[str, Any]:

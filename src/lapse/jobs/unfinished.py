@@ -5,7 +5,8 @@ each bucket's scores in a file of its own and at the end puts them together. A j
 interrupted is continued by the next one with the same stamp; parts under another stamp are removed.
 
 The parts lie in a hidden folder and their names do not end in ``.parquet``, so no reader takes them for
-scores. A part is renamed when it is complete: there is no half of one.
+scores. A part is renamed when it is complete and on disk: there is no half of one, and one that cannot be
+read all the same is made again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,24 +64,36 @@ class Unfinished:
         Exists.
     stamp : mapping
         What JSON can say: parts are good for this stamp alone.
+
+    Raises
+    ------
+    OSError
+        If parts under another stamp cannot be removed.
     """
 
     def __init__(self, partition: Path, stamp: Mapping[str, Any]) -> None:
         self.folder = partition / FOLDER
         written = self.folder / "stamp.json"
-        text = json.dumps(stamp, sort_keys=True)
-        if not written.is_file() or written.read_text(encoding="utf-8") != text:
-            self.remove()
+        text = json.dumps(stamp, sort_keys=True).encode()
+        if not written.is_file() or written.read_bytes() != text:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
             self.folder.mkdir()
-            written.write_text(text, encoding="utf-8")
+            written.write_bytes(text)
 
     def told(self, number: int) -> Told | None:
-        """Return what was counted in a bucket's part; None where there is none yet."""
+        """Return what was counted in a bucket's part; None where there is none yet, or none to be read."""
         file = self._part(number)
-        return Told(**json.loads(pq.read_metadata(file).metadata[_KEY])) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            return Told(**json.loads(pq.read_metadata(file).metadata[_KEY]))
+        except (OSError, ValueError, KeyError, TypeError):  # Arrow says ValueError of what is no Parquet
+            file.unlink()
+            return None
 
-    def write(self, number: int, tables: Iterable[pa.Table], told: Told) -> None:
-        """Write one bucket's scores."""
+    def write(self, number: int, tables: Iterable[pa.Table], told: Callable[[], Told]) -> None:
+        """Write one bucket's scores as they come, and what ``told`` says of them when all have come."""
         hidden = self._part(number).with_suffix(".half")
         writer: pq.ParquetWriter | None = None
         try:
@@ -88,16 +101,20 @@ class Unfinished:
                 writer = writer or pq.ParquetWriter(hidden, table.schema, compression="zstd")
                 writer.write_table(table)
             if writer is not None:
-                writer.add_key_value_metadata({_KEY: json.dumps(asdict(told))})
+                writer.add_key_value_metadata({_KEY: json.dumps(asdict(told()))})
         finally:
             if writer is not None:
                 writer.close()
+        _flush(hidden)
         hidden.replace(self._part(number))
 
     def put_together(
-        self, n_parts: int, file: Path, last: tuple[str, pa.Scalar], metadata: Mapping[str, str]
+        self, n_parts: int, file: Path, last: tuple[str, pa.Scalar], metadata: Callable[[], Mapping[str, str]]
     ) -> None:
-        """Write all parts into one file, a constant column behind their own, and see it safely on disk."""
+        """Write all parts into one file, a constant column behind their own, and see it safely on disk.
+
+        ``metadata`` is asked for when all rows are written.
+        """
         name, value = last
         writer: pq.ParquetWriter | None = None
         try:
@@ -109,16 +126,20 @@ class Unfinished:
                     writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
                     writer.write_table(table)
             if writer is not None:
-                writer.add_key_value_metadata(dict(metadata))
+                writer.add_key_value_metadata(dict(metadata()))
         finally:
             if writer is not None:
                 writer.close()
-        with file.open("rb") as written:
-            os.fsync(written.fileno())
+        _flush(file)
 
     def remove(self) -> None:
-        """Remove all parts."""
+        """Remove all parts, as far as they can be."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number}.part"
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb") as written:
+        os.fsync(written.fileno())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from threading import Lock
 
 import lightgbm as lgb
 import numpy as np
@@ -23,6 +24,8 @@ from lapse.schema import Float32, Float64
 
 LINEAR_SHARE = 1 / 3
 """Weight of the logistic regression where it takes part."""
+
+_TABULATING = Lock()
 
 CLEAR = 2.0
 """Standard errors by which another kind than the first must be better."""
@@ -48,9 +51,14 @@ class Blend:
     boosters: Sequence[lgb.Booster]
     linear: Linear | None
 
-    @cached_property
+    @property
     def trees(self) -> list[Trees | None]:
-        """The boosters as tables, made when attributions are first asked for."""
+        """The boosters as tables, made when attributions are first asked for: once, by whichever thread."""
+        with _TABULATING:
+            return self._tables
+
+    @cached_property
+    def _tables(self) -> list[Trees | None]:
         return boosting.tables(self.boosters)
 
     def explained(self, matrix: Float32, num_threads: int) -> tuple[Float64, Float64]:
