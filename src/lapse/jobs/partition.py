@@ -177,7 +177,7 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     document = _document(file, totals, notes)
     title = "the most value at risk" if totals.has_value else "the most likely to lapse"
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
-    time_told = f"{shares(notes.seconds)}\n" if notes.seconds else ""
+    time_told = f"done in {shares(notes.seconds)}\n" if notes.seconds else ""
     text = (
         f"{totals.scored:,} customers scored; not scored: {excluded or 'nobody'}\n"
         f"{totals.lapses:,.0f} lapses expected; CLV of all {totals.clv:,.0f} {currency}, of which at risk "
