@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lapse.history.reading import History
+from lapse.history.held import History
 from lapse.schema import NEVER, Events, Int64
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -22,15 +22,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lapse.cohort.outcomes import all_known
 from lapse.dataset import choice_day, scoring_day
 from lapse.errors import ConfigError, DataError, LapseError, Problem
 from lapse.features import Recipe, compute, fit_recipe
 from lapse.history import History
+from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
 from lapse.jobs.threads import each_bucket
+from lapse.schema import Bucket
 
 ROWS_AT_ONCE = 250_000
 """Rows of a frame that a thread holds at once, but at least one customer's; a row group of its file."""
@@ -156,20 +157,17 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
-    bucket = history.bucket(number)
+    frames = _frames(recipe, history.bucket(number), days)
+    write_tables(folder / f"{number}.parquet", frames, compression="snappy")
+
+
+def _frames(recipe: Recipe, bucket: Bucket, days: tuple[int, ...]) -> Iterator[pa.Table]:
+    """Yield the frame of a bucket in pieces of whole customers, one piece at least."""
     customers, kept = max(1, ROWS_AT_ONCE // len(days)), {_KEY: json.dumps(recipe.to_json())}
-    writer: pq.ParquetWriter | None = None
-    try:
-        for first in range(0, max(len(bucket), 1), customers):
-            rows = all_known(bucket, days, first, first + customers)
-            if not len(rows) and writer is not None:
-                continue
-            frame = compute(recipe, bucket, rows)
-            keys = rows.keys(bucket)
-            table = pa.table([*keys.values(), *frame.columns], names=[*keys, *frame.column_names])
-            table = table.replace_schema_metadata(kept)
-            writer = writer or pq.ParquetWriter(folder / f"{number}.parquet", table.schema)
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+    for first in range(0, max(len(bucket), 1), customers):
+        rows = all_known(bucket, days, first, first + customers)
+        if first and not len(rows):
+            continue
+        frame, keys = compute(recipe, bucket, rows), rows.keys(bucket)
+        table = pa.table([*keys.values(), *frame.columns], names=[*keys, *frame.column_names])
+        yield table.replace_schema_metadata(kept)

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lapse.jobs.parquet import write_tables
+
 FOLDER = ".scores.unfinished"
-_KEY = b"part"
+_KEY = "part"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Unfinished:
         if not file.is_file():
             return None
         try:
-            return Told(**json.loads(pq.read_metadata(file).metadata[_KEY]))
+            return Told(**json.loads(pq.read_metadata(file).metadata[_KEY.encode()]))
         except (OSError, ValueError, KeyError, TypeError):  # Arrow says ValueError of what is no Parquet
             file.unlink()
             return None
@@ -95,42 +97,32 @@ class Unfinished:
     def write(self, number: int, tables: Iterable[pa.Table], told: Callable[[], Told]) -> None:
         """Write one bucket's scores as they come, and what ``told`` says of them when all have come."""
         hidden = self._part(number).with_suffix(".half")
-        writer: pq.ParquetWriter | None = None
-        try:
-            for table in tables:
-                writer = writer or pq.ParquetWriter(hidden, table.schema, compression="zstd")
-                writer.write_table(table)
-            if writer is not None:
-                writer.add_key_value_metadata({_KEY: json.dumps(asdict(told()))})
-        finally:
-            if writer is not None:
-                writer.close()
+        write_tables(hidden, tables, lambda: {_KEY: json.dumps(asdict(told()))})
         _flush(hidden)
         hidden.replace(self._part(number))
 
     def put_together(
-        self, n_parts: int, file: Path, last: tuple[str, pa.Scalar], metadata: Callable[[], Mapping[str, str]]
+        self,
+        n_parts: int,
+        file: Path,
+        last: tuple[str, pa.Scalar],
+        metadata: Callable[[], Mapping[str, str]],
     ) -> None:
         """Write all parts into one file, a constant column behind their own, and see it safely on disk.
 
         ``metadata`` is asked for when all rows are written.
         """
-        name, value = last
-        writer: pq.ParquetWriter | None = None
-        try:
-            for number in range(n_parts):
-                part = pq.ParquetFile(self._part(number))
-                for group in range(part.num_row_groups):
-                    table = part.read_row_group(group).replace_schema_metadata(None)
-                    table = table.append_column(name, pa.repeat(value, len(table)))
-                    writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
-                    writer.write_table(table)
-            if writer is not None:
-                writer.add_key_value_metadata(dict(metadata()))
-        finally:
-            if writer is not None:
-                writer.close()
+        write_tables(file, self._rows(n_parts, last), metadata)
         _flush(file)
+
+    def _rows(self, n_parts: int, last: tuple[str, pa.Scalar]) -> Iterator[pa.Table]:
+        """Yield the rows of all parts, in their order, with the constant column."""
+        name, value = last
+        for number in range(n_parts):
+            part = pq.ParquetFile(self._part(number))
+            for group in range(part.num_row_groups):
+                table = part.read_row_group(group).replace_schema_metadata(None)
+                yield table.append_column(name, pa.repeat(value, len(table)))
 
     def remove(self) -> None:
         """Remove all parts, as far as they can be."""

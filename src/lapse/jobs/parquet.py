@@ -1,0 +1,40 @@
+"""Tables into one Parquet file, each when it is made.
+
+In: tables of one schema, as they come. Out: the file, a row group each, closed whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def write_tables(
+    file: Path,
+    tables: Iterable[pa.Table],
+    metadata: Callable[[], Mapping[str, str]] = dict,
+    compression: str = "zstd",
+) -> None:
+    """Write tables into one file; without any there is none.
+
+    Parameters
+    ----------
+    file : Path
+    tables : iterable of pyarrow.Table
+    metadata : callable, optional
+        Asked for key and value pairs of the file when all tables are written.
+    compression : str, default "zstd"
+    """
+    writer: pq.ParquetWriter | None = None
+    try:
+        for table in tables:
+            writer = writer or pq.ParquetWriter(file, table.schema, compression=compression)
+            writer.write_table(table)
+        if writer is not None and (told := dict(metadata())):
+            writer.add_key_value_metadata(told)
+    finally:
+        if writer is not None:
+            writer.close()
