@@ -1,15 +1,12 @@
 """Training at size: lapse beside LightGBM alone on matrices that lie ready.
 
 3,000,000 snapshots of 100 features (:mod:`benchmarks.training_rows`), each way in a process of its own, with
-all cores. Three questions are asked:
+all cores. Two questions are asked:
 
 - **defection**: a :class:`~lapse.models.defection.Defection` as it comes, from a frame of columns to
   calibrated probabilities, beside *one* ``lgb.train`` of as many trees with the same parameters on the same
   rows, which lie ready as one float32 matrix. That one chooses nothing, calibrates nothing and fits no
   regression.
-- **three estimators**: defection, lifetime and spend, beside three times ``lgb.train``: those trees, and as
-  many as lapse keeps of lifetime and of spend on the very person-period rows that it draws, ready as
-  matrices.
 - **all of lapse.train**: guards against leaks, a fit before the test dates, the evaluation with its
   yardsticks, and a fit on every date. Nothing stands beside it: its memory is what is asked for.
 
@@ -23,13 +20,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from benchmarks.measuring import Row, Task, compare, in_turn, options, publish
+from benchmarks.measuring import Task, compare, in_turn, options, publish
 from benchmarks.page import Chapter
 from benchmarks.training_rows import (
     HORIZON,
@@ -42,7 +38,6 @@ from benchmarks.training_rows import (
     write,
 )
 
-from lapse.dataset.rows import Labelled
 from lapse.schema import Float32, Float64
 
 ROWS, SMALL = 3_000_000, 50_000
@@ -60,11 +55,10 @@ CHAPTER = Chapter(
     text="""
 Snapshots of 100 features, with outcomes, from memory. *One lgb.train* grows the trees of a defection model,
 as many and with the same parameters, from one float32 matrix that lies ready; lapse starts from a frame of
-columns, and also chooses the kind of trees, calibrates them and fits a regression beside them. *Three times
-lgb.train* adds the trees of lifetime and of spend, on the person-period rows that lapse draws, ready as
-matrices. All of `lapse.train` fits twice, the first time to be evaluated, and has no peer.
+columns, and also chooses the kind of trees, calibrates them and fits a regression beside them. All of
+`lapse.train` fits three such models twice, the first time to be evaluated, and has no peer.
 """,
-    benchmarks=("training: defection", "training: three estimators", "training: all of lapse.train"),
+    benchmarks=("training: defection", "training: all of lapse.train"),
     loses="""
 - Training: lapse grows the same trees and does more besides, so it is never faster than LightGBM alone. The
   difference is mostly the trees that choose and calibrate, grown on at most 200,000 rows: a fixed time, which
@@ -102,38 +96,6 @@ def booster_way(folder: str) -> Callable[[], Any]:
     return work
 
 
-def estimators_way(folder: str) -> Callable[[], Any]:
-    """Fit the three estimators."""
-    from lapse.jobs.estimators import fit
-
-    data = dataset(Path(folder))
-
-    def work() -> None:
-        fit(data)
-
-    return work
-
-
-def boosters_way(folder: str) -> Callable[[], Any]:
-    """Fit the trees of the three estimators alone, each from a matrix."""
-    import lightgbm as lgb
-
-    place = Path(folder)
-    periods = _drawn(dataset(place))
-    ready, label = matrix(place), lapsed(place).astype(np.float64)
-
-    def work() -> None:
-        _defection_trees(ready, label)
-        for settings, rows, target, weight in periods:
-            parameters = settings.parameters(len(rows), 0)
-            data = lgb.Dataset(
-                rows, target, weight=weight, categorical_feature=categorical(), params=parameters
-            )
-            lgb.train(parameters, data, num_boost_round=settings.n_estimators)
-
-    return work
-
-
 def train_way(folder: str) -> Callable[[], Any]:
     """Do the whole training."""
     from lapse.jobs.train import train
@@ -157,38 +119,6 @@ def _defection_trees(ready: Float32, label: Float64) -> Any:
     return lgb.train(parameters, data, num_boost_round=TREES)
 
 
-class _Drawn(Exception):  # noqa: N818 (it is no error, but what was looked for)
-    """What an estimator was about to boost."""
-
-
-def _drawn(data: Labelled) -> list[tuple[Any, Float32, Float64, Float64 | None]]:
-    """Return settings, rows, target and weight that lifetime and spend would boost."""
-    from lapse.jobs.estimators import while_customer
-    from lapse.models import boosting
-    from lapse.models.lifetime import Lifetime
-    from lapse.models.spend import Spend
-
-    def stop(settings: Any, rows: Any, target: Float64, weight: Float64 | None, _: Any) -> None:
-        raise _Drawn(settings, rows[: len(rows)], target, weight)
-
-    step, happened = data.business.step_days, data.labels
-    follow_up = data.cut - data.day
-    binned, boosting.binned = boosting.binned, stop  # type: ignore[assignment]  # it never returns
-    drawn = []
-    try:
-        for fit in (
-            lambda: Lifetime(step).fit(data.features, happened.event, happened.duration_days, follow_up),
-            lambda: Spend(step).fit(data.features, while_customer(happened, step)),
-        ):
-            try:
-                fit()
-            except _Drawn as stopped:
-                drawn.append(stopped.args)
-    finally:
-        boosting.binned = binned
-    return drawn
-
-
 def _unseen(folder: Path, other: Path) -> str:
     """Return the log loss of both models on other customers, in words."""
     import lightgbm as lgb
@@ -209,39 +139,26 @@ def main() -> None:
     """Measure and publish."""
     asked = options(__doc__)
     size, runs = (SMALL, 1) if asked.small else (ROWS, 3)
+    note, (one, whole) = f"{size:,} snapshots x {N_FEATURES} features", CHAPTER.benchmarks
     with TemporaryDirectory() as name:
         folder, other = Path(name) / "fit", Path(name) / "other"
         write(folder, size, seed=0)
         write(other, min(size, UNSEEN), seed=1)
-        ways = _Ways(folder, f"{size:,} snapshots x {N_FEATURES} features", runs)
-        one, three, whole = CHAPTER.benchmarks
-        alone = ways.compared(one, "one lgb.train", "defection_way", "booster_way")
-        told = _unseen(folder, other)
-        rows = [
-            *(replace(row, note=f"{row.note}, {TREES:,} trees; {told}") for row in alone),
-            *ways.compared(three, "three times lgb.train", "estimators_way", "boosters_way"),
-            *ways.alone(whole, "train_way"),
-        ]
+        beside = {"lapse": _task("defection_way", folder), "one lgb.train": _task("booster_way", folder)}
+        found = in_turn(beside, runs)
+        told = f"{note}, {TREES:,} trees; {_unseen(folder, other)}"
+        all_of_it = in_turn({"lapse": _task("train_way", folder)}, 1)
+    rows = [
+        *compare(one, found, goals={"one lgb.train": GOAL}, note=told),
+        *compare(whole, all_of_it, note=note),
+    ]
     publish(rows, asked.out)
     for row in rows:
         print(f"{row.benchmark}: {row.ratio}, {row.lapse_peak_mb:,} MB; {row.note}", file=sys.stderr)
 
 
-class _Ways:
-    """Measures ways by the names of their functions, all on the same rows."""
-
-    def __init__(self, folder: Path, note: str, runs: int) -> None:
-        self.folder, self.note, self.runs = folder, note, runs
-
-    def compared(self, benchmark: str, peer: str, ours: str, theirs: str) -> list[Row]:
-        found = in_turn({"lapse": self._task(ours), peer: self._task(theirs)}, self.runs)
-        return compare(benchmark, found, goals={peer: GOAL}, note=self.note)
-
-    def alone(self, benchmark: str, ours: str) -> list[Row]:
-        return compare(benchmark, in_turn({"lapse": self._task(ours)}, 1), note=self.note)
-
-    def _task(self, way: str) -> Task:
-        return Task(f"benchmarks.training:{way}", {"folder": str(self.folder)}, PACKAGES)
+def _task(way: str, folder: Path) -> Task:
+    return Task(f"benchmarks.training:{way}", {"folder": str(folder)}, PACKAGES)
 
 
 if __name__ == "__main__":

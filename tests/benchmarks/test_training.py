@@ -48,12 +48,3 @@ def test_other_rows_of_the_same_world(folder: Path, tmp_path: Path) -> None:
     assert training._unseen(folder, tmp_path).startswith(
         "log loss on 4,000 rows of other customers: lapse 0.3"
     )
-
-
-def test_peers_get_the_rows_that_lapse_draws(folder: Path) -> None:
-    lifetime, spend = training._drawn(dataset(folder))
-    for _, rows, target, _ in (lifetime, spend):
-        assert rows.shape == (len(target), N_FEATURES + 1)
-        assert rows[:, -1].min() == 1
-    assert set(np.unique(lifetime[2])) == {0.0, 1.0}
-    training.boosters_way(str(folder))()

@@ -118,30 +118,21 @@ def _walk_counts(
     first_day: int,
     out: Float32,
 ) -> None:
-    n_windows = len(windows)
-    count = np.zeros((n_windows, n_choices), np.int64)
-    upto = np.zeros(n_choices, np.int64)
+    count = np.zeros(n_choices, np.int64)
     for row in range(len(as_of)):
         t = as_of[row]
+        there = max(t - first_day + 1, 1)
         count[:] = 0
         first = offsets[customer[row]]
         i = begun_until(day, first, offsets[customer[row] + 1], t)
-        ring = 0
-        while i > first:
-            i -= 1
-            while ring < n_windows and t - day[i] >= windows[ring]:
-                ring += 1
-            if ring == n_windows:
-                break
-            if known_day[i] <= t and choice[i] >= 0:
-                count[ring, choice[i]] += 1
-        there = max(t - first_day + 1, 1)
-        upto[:] = 0
-        for w in range(n_windows):
-            scale = windows[w] / min(windows[w], there)
+        for w in range(len(windows)):
+            while i > first and t - day[i - 1] < windows[w]:
+                i -= 1
+                if known_day[i] <= t and choice[i] >= 0:
+                    count[choice[i]] += 1
+            scale = 1.0 if windows[w] <= there else windows[w] / there
             for k in range(n_choices):
-                upto[k] += count[w, k]
-                out[k, w, row] = upto[k] * scale
+                out[k, w, row] = count[k] * scale
 
 
 def distinct(

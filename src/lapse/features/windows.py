@@ -2,8 +2,8 @@
 
 In: one kind's events, snapshots, windows in ascending order. Out: the stats of :data:`WINDOWED` by window.
 
-Every event falls into the ring between two neighbouring windows; rings are filled during the walk and added
-up after it. So the work for an event does not grow with the number of windows.
+The walk reaches the windows in their order, and what has been added up by then is the window's. So the work
+for an event does not grow with the number of windows.
 """
 
 from __future__ import annotations
@@ -23,33 +23,20 @@ WINDOWED: tuple[str, ...] = ("count", "days", "sum", "mean", "max", "trend")
 
 @njit(cache=True, nogil=True)
 def _write(
-    count: Int64,
-    days: Int64,
-    total: Float64,
-    largest: Float64,
-    windows: Int64,
-    there: int,
-    row: int,
-    place: Int64,
-    out: Float32,
+    count: int, days: int, total: float, largest: float, scale: float, place: Int64, row: int, out: Float32
 ) -> None:
-    """Write one row's stats into the columns that are asked for; those of place -1 are not."""
-    n_windows = len(windows)
-    for w in range(n_windows):
-        scale = windows[w] / min(windows[w], there)
-        if place[0, w] >= 0:
-            out[place[0, w], row] = count[w] * scale
-        if place[1, w] >= 0:
-            out[place[1, w], row] = days[w] * scale
-        if place[2, w] >= 0:
-            out[place[2, w], row] = total[w] * scale
-        if place[3, w] >= 0 and count[w] > 0:
-            out[place[3, w], row] = total[w] / count[w]
-        if place[4, w] >= 0 and count[w] > 0:
-            out[place[4, w], row] = largest[w]
-        if place[5, w] >= 0 and w + 1 < n_windows and count[w + 1] > 0:
-            recent = count[w] / min(windows[w], there)
-            out[place[5, w], row] = recent / (count[w + 1] / min(windows[w + 1], there))
+    """Write one window's stats of one row into the columns that are asked for; those of place -1 are not."""
+    if place[0] >= 0:
+        out[place[0], row] = count * scale
+    if place[1] >= 0:
+        out[place[1], row] = days * scale
+    if place[2] >= 0:
+        out[place[2], row] = total * scale
+    if count > 0:
+        if place[3] >= 0:
+            out[place[3], row] = total / count
+        if place[4] >= 0:
+            out[place[4], row] = largest
 
 
 @njit(cache=True, nogil=True)
@@ -65,41 +52,30 @@ def _walk(
     place: Int64,
     out: Float32,
 ) -> None:
-    n_windows = len(windows)
-    count = np.zeros(n_windows, np.int64)
-    days = np.zeros(n_windows, np.int64)
-    total = np.zeros(n_windows, np.float64)
-    largest = np.zeros(n_windows, np.float64)
     for row in range(len(as_of)):
         t = as_of[row]
-        count[:] = 0
-        days[:] = 0
-        total[:] = 0.0
-        largest[:] = -np.inf
+        there = max(t - first_day + 1, 1)
         first = offsets[customer[row]]
         i = begun_until(day, first, offsets[customer[row] + 1], t)
-        ring = 0
-        previous = t + 1
-        while i > first:
-            i -= 1
-            while ring < n_windows and t - day[i] >= windows[ring]:
-                ring += 1
-            if ring == n_windows:
-                break
-            if known_day[i] > t:
-                continue
-            count[ring] += 1
-            if day[i] != previous:
-                days[ring] += 1
-                previous = day[i]
-            total[ring] += amount[i]
-            largest[ring] = max(largest[ring], amount[i])
-        for w in range(1, n_windows):
-            count[w] += count[w - 1]
-            days[w] += days[w - 1]
-            total[w] += total[w - 1]
-            largest[w] = max(largest[w], largest[w - 1])
-        _write(count, days, total, largest, windows, max(t - first_day + 1, 1), row, place, out)
+        count, days, previous = 0, 0, t + 1
+        total, largest, pace = 0.0, -np.inf, 0.0
+        for w in range(len(windows)):
+            while i > first and t - day[i - 1] < windows[w]:
+                i -= 1
+                if known_day[i] > t:
+                    continue
+                count += 1
+                if day[i] != previous:
+                    days += 1
+                    previous = day[i]
+                total += amount[i]
+                largest = max(largest, amount[i])
+            scale = 1.0 if windows[w] <= there else windows[w] / there
+            _write(count, days, total, largest, scale, place[:, w], row, out)
+            if count > 0:
+                recent, pace = pace, count / min(windows[w], there)
+                if w > 0 and place[5, w - 1] >= 0:
+                    out[place[5, w - 1], row] = recent / pace
 
 
 def compute(
