@@ -58,8 +58,15 @@ def test_from_check_to_explain(config: Path) -> None:
     assert "__" in explained.stdout  # the features behind each reason, by name
 
     customer = scores[scores["status"] == "excluded"]["customer_id"].iloc[0]
-    gone = run("explain", config, customer, "--as-of", "2024-10-31")
+    page = config.parent / "pages" / "customer.html"
+    gone = run("explain", config, customer, "--as-of", "2024-10-31", "--page", page)
     assert "not scored" in gone.stdout
+    assert gone.stdout.splitlines()[-1] == str(page)
+    assert f"Customer {customer}" in page.read_text(encoding="utf-8")
+    folder = run("explain", config, customer, "--as-of", "2024-13-31", "--page", page.parent)
+    assert folder.returncode == 2
+    assert "--as-of" in folder.stderr
+    assert "--page" in folder.stderr
     nobody = run("explain", config, "nobody-of-this-name", "--as-of", "2024-10-31")
     assert nobody.returncode == 3
     assert "nobody-of-this-name" in nobody.stderr

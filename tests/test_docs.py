@@ -22,7 +22,19 @@ from matplotlib.text import Text
 import lapse
 from lapse.cli import app
 from lapse.config import Business, Churn, Event, FeaturePlan, Quality, SnapshotPlan, Tracking, Value, load
-from lapse.config.sections import CsvFormat, Scores
+from lapse.config.sections import (
+    AccountPlan,
+    Condition,
+    CsvFormat,
+    Lifecycle,
+    Measure,
+    Points,
+    Programme,
+    Scores,
+    Strategic,
+    TierRule,
+    Tiers,
+)
 from lapse.demo import write_demo
 from lapse.errors import ConfigError
 from lapse.features.families import FAMILIES
@@ -124,8 +136,8 @@ def load_yaml(block: Block, here: Path) -> None:
     gym = here / "gym" / "gym.yaml"
     whole = yaml.safe_load(gym.read_text(encoding="utf-8"))
     for key, part in raw.items():
-        whole[key] |= part
-    gym.write_text(yaml.safe_dump(whole), encoding="utf-8")
+        whole[key] = whole.get(key, {}) | part
+    gym.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
     load(gym)
 
 
@@ -162,6 +174,15 @@ SECTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "snapshots": (SnapshotPlan, {"start": "2024-01-01", "every": "1mo", "horizon": "60d"}),
     "features": (FeaturePlan, {}),
     "value": (Value, SPAN["value"]),
+    "account": (AccountPlan, {}),
+    "measure": (Measure, {}),
+    "measure.tiers": (Tiers, {}),
+    "measure.tiers.clv": (TierRule, {}),
+    "measure.rungs": (Condition, {}),
+    "measure.strategic": (Strategic, {}),
+    "measure.strategic.points": (Points, {"when": [{"kinds": 1}]}),
+    "measure.lifecycle": (Lifecycle, {}),
+    "measure.lifecycle.programmes": (Programme, {"event": "call", "cost": 1.0}),
     "quality": (Quality, {}),
     "scores": (Scores, {"path": "out"}),
     "tracking": (Tracking, {}),
@@ -176,6 +197,20 @@ BUSINESS = {
     **SPAN,
 }
 SECTIONS = {"business": (Business, BUSINESS), **SECTIONS}
+
+
+LEFT_OUT = (
+    CsvFormat(),
+    FeaturePlan(),
+    AccountPlan(),
+    Measure(),
+    Tiers(),
+    TierRule(),
+    Strategic(),
+    Quality(),
+    Tracking(),
+)
+"""Sections that a YAML may leave out."""
 
 
 def keys_on_page(heading: str) -> dict[str, str]:
@@ -205,7 +240,7 @@ def test_the_config_page_names_every_key_with_its_default(heading: str) -> None:
             assert fields[key].is_required(), key
         elif default == "none":
             assert not fields[key].is_required(), key
-            assert getattr(bare, key) in (None, CsvFormat(), FeaturePlan(), Quality(), Tracking()), key
+            assert getattr(bare, key) in (None, *LEFT_OUT), key
         else:
             given = {**least, key: yaml.safe_load(ticked(default)[0])}
             assert section.model_validate(given) == bare, key

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lapse.config.sections import TierRule
 from lapse.segments import TierLimits, fit_tiers, tiers
 
 
@@ -43,6 +44,28 @@ class TestTiers:
         limits = fit_tiers(np.full(100, 5.0))
         assert set(tiers(limits, np.full(100, 5.0))) == {"iron"}
         assert limits == TierLimits(np.inf, np.inf)
+
+    @given(
+        values=st.lists(st.integers(-3, 12), min_size=1, max_size=200),
+        platinum=st.integers(1, 40),
+        gold=st.integers(1, 40),
+    )
+    @settings(deadline=None, max_examples=100)
+    def test_shares_of_the_config_take_the_place_of_the_default_ones(
+        self, values: list[int], platinum: int, gold: int
+    ) -> None:
+        value = np.array(values, float)
+        rule = TierRule(platinum_share=platinum / 100, gold_share=gold / 100)
+        tier = tiers(fit_tiers(value, rule), value)
+        for one, found in zip(value, tier, strict=True):
+            reach = 100 * int((value >= one).sum())
+            limits = (platinum * len(value), (platinum + gold) * len(value))
+            expected = "platinum" if reach <= limits[0] else "gold" if reach <= limits[1] else "iron"
+            assert found == ("lead" if one < 0 else expected)
+
+    def test_money_of_the_config_is_taken_as_it_is(self) -> None:
+        rule = TierRule(platinum_from=20.0, gold_from=10.0)
+        assert fit_tiers(np.array([1.0, 1.0]), rule) == TierLimits(gold_from=10.0, platinum_from=20.0)
 
     @pytest.mark.parametrize("clv", [np.arange(100.0), np.full(9, 1.0), np.array([np.nan]), np.array([])])
     def test_json_there_and_back(self, clv: np.ndarray) -> None:

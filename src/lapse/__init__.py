@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lapse.errors import ConfigError, DataError, GateError, LapseError
     from lapse.history import History, read
     from lapse.jobs.features import write_features
+    from lapse.jobs.measure import measure
     from lapse.jobs.model import Model
     from lapse.jobs.train import train
     from lapse.models.defection import Defection
@@ -41,6 +42,7 @@ _WHERE = {
     "Unlabelled": "lapse.dataset",
     "train": "lapse.jobs.train",
     "write_features": "lapse.jobs.features",
+    "measure": "lapse.jobs.measure",
     "Model": "lapse.jobs.model",
     "Defection": "lapse.models.defection",
     "Lifetime": "lapse.models.lifetime",
@@ -65,6 +67,7 @@ __all__ = [
     "Spend",
     "Unlabelled",
     "load",
+    "measure",
     "read",
     "snapshots",
     "train",

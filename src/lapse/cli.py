@@ -46,6 +46,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document fo
 Memory = Annotated[
     str, typer.Option("--memory", help="budget, such as 8GB: buckets are cut to fit, and shared among cores")
 ]
+MaybePage = Annotated[
+    Path | None, typer.Option("--page", help="also write the record as an HTML page", show_default=False)
+]
 Customer = Annotated[
     str | None,
     typer.Argument(help="its id, which may begin with one minus; default: the most money at risk"),
@@ -290,20 +293,62 @@ def score(
 
 
 @app.command()
+def measure(
+    config: Config,
+    as_of: MaybeAsOf = None,
+    memory: Memory = "4GB",
+    as_json: AsJson = False,
+) -> None:
+    """Measure retention: rates, groups, cohorts and lifetimes as tables and one page."""
+    with _stoppable("no measurement written; run the same command again", as_json):
+        from lapse.config import load
+        from lapse.history import read
+        from lapse.history.room import room_of
+        from lapse.jobs.measure import measure as measured
+        from lapse.jobs.measure import require_folder, stages
+        from lapse.jobs.progress import reporting
+
+        day, _, business = _all_of(lambda: _day(as_of), lambda: room_of(memory), lambda: load(config))
+        require_folder(business)
+        with (
+            read(business, memory=memory) as history,
+            reporting(f"measure {business.business}", stages(history)) as advance,
+        ):
+            found = measured(history, day, advance)
+        files = found.write()
+    _warn(found.warnings)
+    document = {
+        "as_of": found.as_of,
+        "folder": files[-1].parent,
+        "page": files[-1],
+        "files": list(map(str, files)),
+        "warnings": list(found.warnings),
+    }
+    _out(as_json, document, "\n".join(map(str, files)))
+
+
+@app.command()
 def explain(
     config: Config,
     customer: Customer = None,
     as_of: MaybeAsOf = None,
     model: Which = "champion",
+    page: MaybePage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why one customer may leave: the reasons, their size, and what they rest on."""
+    """Tell what is needed before a call: why a customer may leave, its standing, history and open cases."""
     with _stoppable("nothing written", as_json):
         from lapse.history import read
-        from lapse.jobs.customer import explain_customer
+        from lapse.jobs.customer import explain_customer, require_page, write_page
 
-        day, (business, chosen) = _all_of(lambda: _day(as_of), lambda: _asked(config, model, writes=False))
+        day, (business, chosen), _ = _all_of(
+            lambda: _day(as_of),
+            lambda: _asked(config, model, writes=False),
+            lambda: None if page is None else require_page(page),
+        )
         with read(business) as history:
             record = explain_customer(history, chosen, customer, day)
+        written = {} if page is None else {"page": write_page(record, page)}
     _warn(record.notes.warnings)
-    _out(as_json, record.document(), str(record))
+    text = "\n\n".join([str(record), *map(str, written.values())])
+    _out(as_json, {**record.document(), **written}, text)

@@ -1,11 +1,12 @@
 """The customer pyramid: tiers by economic value alone.
 
-In: lifetime values. Out: a tier for each. ``lead`` costs more than it brings (``clv < 0``, since costs to
-serve are in it); the others stand by where their value lies among those of all customers at risk: the top 5 %
-``platinum``, the next 25 % ``gold``, the rest ``iron``. Equal values are never split, so a tier can be
-smaller than its share, and is empty where everybody is worth the same. The limits in money are fixed once, at
-training, and stored with the model as JSON: scoring sees one bucket at a time and cannot know everybody's
-values, and a customer's tier must not depend on who else is scored.
+In: values, either lifetime values or the last year's margin less cost to serve. Out: a tier for each.
+``lead`` costs more than it brings (a value below 0, since costs to serve are in it); the others stand by
+where their value lies among those of all customers at risk: the top 5 % ``platinum``, the next 25 %
+``gold``, the rest ``iron``, or other shares, or by limits in money. Equal values are never split, so a tier
+can be smaller than its share, and is empty where everybody is worth the same. The limits of lifetime values
+are fixed once, at training, and stored with the model as JSON: scoring sees one bucket at a time and cannot
+know everybody's values, and a customer's tier must not depend on who else is scored.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lapse.config.sections import TierRule
 from lapse.schema import Float64
 
 TIERS: tuple[str, ...] = ("lead", "iron", "gold", "platinum")
@@ -24,7 +26,7 @@ PLATINUM_SHARE, GOLD_SHARE = 0.05, 0.25
 
 @dataclass(frozen=True)
 class TierLimits:
-    """The lifetime values from which on a customer is gold or platinum.
+    """The values from which on a customer is gold or platinum.
 
     Attributes
     ----------
@@ -59,33 +61,44 @@ class TierLimits:
         return cls(gold, platinum)
 
 
-def fit_tiers(clv: Float64) -> TierLimits:
+def fit_tiers(value: Float64, rule: TierRule | None = None) -> TierLimits:
     """Return the limits of the tiers from the values of the customers at risk.
 
     Parameters
     ----------
-    clv : float, shape (n,)
+    value : float, shape (n,)
         One value a customer, in the business's currency; NaN ones do not count. ``n`` may be 0.
+    rule : TierRule, optional
+        Shares, or limits in money, which are taken as they are. Default 5 % and the next 25 %.
 
     Returns
     -------
     TierLimits
-        The smallest value that at most 5 % reach, and the smallest that at most 30 % reach.
+        By shares: the smallest value that at most 5 % reach, and the smallest that at most 30 % reach.
+
+    Examples
+    --------
+    >>> fit_tiers(np.arange(10.0), TierRule(platinum_share=0.1, gold_share=0.2))
+    TierLimits(gold_from=7.0, platinum_from=9.0)
     """
-    values = np.sort(clv[~np.isnan(clv)])
+    rule = rule or TierRule()
+    if rule.platinum_from is not None and rule.gold_from is not None:
+        return TierLimits(gold_from=rule.gold_from, platinum_from=rule.platinum_from)
+    platinum = PLATINUM_SHARE if rule.platinum_share is None else rule.platinum_share
+    gold = GOLD_SHARE if rule.gold_share is None else rule.gold_share
+    values = np.sort(value[~np.isnan(value)])
     return TierLimits(
-        gold_from=_reached_by(values, PLATINUM_SHARE + GOLD_SHARE),
-        platinum_from=_reached_by(values, PLATINUM_SHARE),
+        gold_from=_reached_by(values, platinum + gold), platinum_from=_reached_by(values, platinum)
     )
 
 
-def tiers(limits: TierLimits, clv: Float64) -> pd.Categorical[str]:
+def tiers(limits: TierLimits, value: Float64) -> pd.Categorical[str]:
     """Return the tier of each value.
 
     Parameters
     ----------
     limits : TierLimits
-    clv : float, shape (n,)
+    value : float, shape (n,)
         Missing for customers who are not at risk.
 
     Returns
@@ -93,14 +106,14 @@ def tiers(limits: TierLimits, clv: Float64) -> pd.Categorical[str]:
     pandas.Categorical, shape (n,)
         Ordered from ``lead`` to ``platinum``; missing where the value is.
     """
-    code = np.where(clv < 0, 0, 1 + (clv >= limits.gold_from) + (clv >= limits.platinum_from))
+    code = np.where(value < 0, 0, 1 + (value >= limits.gold_from) + (value >= limits.platinum_from))
     return pd.Categorical.from_codes(
-        np.where(np.isnan(clv), -1, code), categories=pd.Index(TIERS), ordered=True
+        np.where(np.isnan(value), -1, code), categories=pd.Index(TIERS), ordered=True
     )
 
 
 def _reached_by(ascending: Float64, share: float) -> float:
     """Return the smallest of the values that at most this share of them reach, or infinity."""
     reach = len(ascending) - np.searchsorted(ascending, ascending, side="left")
-    few = ascending[reach <= share * len(ascending)]
+    few = ascending[reach <= share * len(ascending) + 1e-9]  # 0.29 of 100 are 29
     return float(few[0]) if len(few) else float("inf")

@@ -1,8 +1,9 @@
 """A key that no code reads would promise what nothing does: every one is read in the course of a user's day.
 
 What is read is recorded, not guessed from names in the source: a small business with a table of every kind is
-checked, trained, scored and explained, and each look at a key of a section counts if it comes from outside
-:mod:`lapse.config`. A property of a section (``business.zone``) passes the look on to whoever asked for it.
+checked, trained, scored, explained and measured, and each look at a key of a section counts if it comes from
+outside :mod:`lapse.config`. A property of a section (``business.zone``) passes the look on to whoever asked
+for it.
 """
 
 from __future__ import annotations
@@ -90,6 +91,27 @@ def gym_of_every_kind(folder: Path) -> dict[str, Any]:
     raw["events"]["complaint"] = in_database(raw["events"]["complaint"], folder, table="tickets")
     letters = "SELECT * FROM price_letters"
     raw["events"]["price_rise"] = in_database(raw["events"]["price_rise"], folder, query=letters)
+    fact = {"event": "visit", "at_least": 2, "within": "90d"}
+    rooms = {"category": "room", "distinct": 2, "event": "visit"}
+    broad = [{"any": [fact, rooms, {"kinds": 2}, {"tenure": "1y"}]}]
+    raw["measure"] = {
+        "segments": ["channel"],
+        "rungs": {"customer": [{"event": "term", "at_least": 1}], "client": broad},
+        "strategic": {"points": {"broad": {"when": [*broad, rooms, {"kinds": 1, "of": ["visit"]}]}}},
+        "tiers": {"margin": {"platinum_from": 900.0, "gold_from": 300.0}},
+        "lifecycle": {
+            "channel": "channel",
+            "campaign": "region",
+            "lead": "visit",
+            "qualified": "complaint",
+            "costs": "costs.csv",
+            "programmes": {
+                "room": {"event": "visit", "group": "room", "treated": "a", "control": "b", "cost": 1.0}
+            },
+        },
+    }
+    (folder / "costs.csv").write_text("period,channel,campaign,cost\n2024-01,web,north,5\n", encoding="utf-8")
+    raw["account"] = {"manager": "region", "cases": ["complaint"]}
     raw["features"]["custom"] = {"visit__weekend": "lapse.features.examples:weekend_share"}
     return raw
 
@@ -120,6 +142,7 @@ def read_keys(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             model = fetch(business, "champion")
             score(history, model, "2024-12-31")
             explain_customer(history, model)
+            lapse.measure(history).write()
         for where in ({"table": "members"}, {"query": "SELECT * FROM members"}):
             members = in_database(raw["customers"], folder, **where)
             lapse.read(lapse.load(written(folder, {**raw, "customers": members}))).close()

@@ -1,18 +1,22 @@
-"""One customer looked up: the same row as in the score table, found without reading on."""
+"""One customer looked up: the same row as in the score table, with its history beside it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import date
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import lapse
-from lapse.errors import DataError
+from lapse.dataset import Unlabelled, bucket_parts
+from lapse.errors import ConfigError, DataError
+from lapse.features import Recipe
 from lapse.history import History
 from lapse.jobs import customer as looking
-from lapse.jobs.customer import explain_customer
-from lapse.schema import to_day
+from lapse.jobs.customer import explain_customer, require_page, write_page
+from lapse.schema import Bucket, to_date
 from tests.jobs.conftest import Place
 
 AS_OF = "2024-10-31"
@@ -50,23 +54,96 @@ def test_every_customer_is_found_scored_or_excluded(shop: Place, parts: History)
             assert (told.scores["customer_id"], told.scores["status"]) == (one, status)
 
 
-def test_buckets_behind_the_customer_are_not_read(
+def test_it_is_the_row_of_the_score_table(shop: Place, parts: History) -> None:
+    today = lapse.snapshots(shop.history, AS_OF, recipe=shop.model.recipe)
+    scores = shop.model.score(today)
+    for place in (0, len(scores) // 2, len(scores) - 1):
+        row = scores.iloc[place]
+        told = explain_customer(parts, shop.model, str(row["customer_id"]), AS_OF).scores
+        if row["status"] == "scored":
+            pd.testing.assert_series_equal(pd.Series(told)[row.index], row, check_names=False, rtol=1e-9)
+
+
+def test_features_are_computed_for_the_customer_alone(
     shop: Place, parts: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[int] = []
+    asked: list[int] = []
 
-    def counted(*arguments: object) -> Iterator[object]:
-        for number, part in enumerate(scoring_parts(*arguments)):
-            read.append(number)
-            yield part
+    def counted(history: History, bucket: Bucket, day: int, recipe: Recipe) -> Iterator[Unlabelled]:
+        asked.append(len(bucket))
+        return bucket_parts(history, bucket, day, recipe)
 
-    scoring_parts = looking.scoring_parts
-    monkeypatch.setattr(looking, "scoring_parts", counted)
-    somebody = next(scoring_parts(parts, to_day(date.fromisoformat(AS_OF)), shop.model.recipe)).keys
-    explain_customer(parts, shop.model, str(somebody["customer_id"].iloc[0]), AS_OF)
-    assert read == [0]
+    monkeypatch.setattr(looking, "bucket_parts", counted)
+    explain_customer(parts, shop.model, ids(parts)[0], AS_OF)
+    assert asked == [1]
 
 
-def test_nobody_of_that_id_is_refused(shop: Place, parts: History) -> None:
-    with pytest.raises(DataError, match="customer 'nobody'"):
-        explain_customer(parts, shop.model, "nobody", AS_OF)
+def test_the_account_is_that_of_the_customer(shop: Place, parts: History) -> None:
+    told = explain_customer(parts, shop.model, as_of=AS_OF)
+    account = told.account
+    assert account.scored is not None
+    assert account.customer_id == told.scores["customer_id"]
+    assert 1 - account.scored.survival[horizon_steps(shop) - 1] == pytest.approx(
+        told.scores["churn_probability"]
+    )
+    assert [step.rung for step in account.rungs][-1] == told.scores["rung"]
+    document = json.loads(json.dumps(told.document(), default=str))
+    assert document["account"]["rungs"][-1]["rung"] == told.scores["rung"]
+    assert document["account"]["survival"][0] == account.scored.survival[0]
+    assert f"Customer {account.customer_id}" in told.page()
+
+
+def test_tiers_do_not_depend_on_the_number_of_buckets(shop: Place, parts: History) -> None:
+    one = explain_customer(parts, shop.model, as_of=AS_OF).account.tiers
+    assert one
+    assert explain_customer(shop.history, shop.model, as_of=AS_OF).account.tiers == one
+
+
+def test_nobody_of_that_id_is_refused_with_the_nearest_ones(shop: Place, parts: History) -> None:
+    somebody = ids(parts)[0]
+    with pytest.raises(DataError, match=f"customer '{somebody}x'.*got nobody") as refused:
+        explain_customer(parts, shop.model, f"{somebody}x", AS_OF)
+    hint = refused.value.problems[0].hint
+    assert hint.startswith("near it: ")
+    assert somebody in hint
+    with pytest.raises(DataError, match="customer '§'") as refused:
+        explain_customer(parts, shop.model, "§", AS_OF)
+    assert refused.value.problems[0].hint == ""
+
+
+def test_a_customer_known_only_later_is_refused_and_no_hint_either(shop: Place, parts: History) -> None:
+    first = {
+        str(b.customer_id[i].as_py()): int(b.known_day[i]) for b in parts.buckets() for i in range(len(b))
+    }
+    later = max(first, key=first.__getitem__)
+    day = first[later]
+    earlier = to_date(day - 1)
+    with pytest.raises(DataError, match=f"one known from {to_date(day)} on"):
+        explain_customer(parts, shop.model, later, earlier)
+    assert explain_customer(parts, shop.model, later, to_date(day)).account.customer_id is not None
+    with pytest.raises(DataError) as refused:
+        explain_customer(parts, shop.model, f"{later}x", earlier)
+    assert later not in refused.value.problems[0].hint.removeprefix("near it: ").split(", ")
+
+
+def test_a_page_is_written_whole_or_refused_before_the_work(
+    shop: Place, parts: History, tmp_path: Path
+) -> None:
+    record = explain_customer(parts, shop.model, as_of=AS_OF)
+    file = tmp_path / "new" / "customer.html"
+    require_page(file)
+    assert not file.parent.exists()
+    assert write_page(record, file).read_text(encoding="utf-8") == record.page()
+    assert [one.name for one in file.parent.iterdir()] == ["customer.html"]
+    with pytest.raises(ConfigError, match="which is a folder"):
+        require_page(tmp_path)
+    with pytest.raises(ConfigError, match="--page"):
+        require_page(file / "below_a_file.html")
+
+
+def ids(history: History) -> list[str]:
+    return [str(one) for one in history.bucket(0).customer_id.to_pylist()]
+
+
+def horizon_steps(shop: Place) -> int:
+    return shop.business.snapshots.horizon // shop.business.step_days

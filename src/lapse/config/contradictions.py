@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from lapse.config.account import check_account
+from lapse.config.lifecycle import check_lifecycle
 from lapse.config.sections import Business, Event, Table, mapped_columns
+from lapse.config.standing import check_standing
 from lapse.config.urls import describe_url, missing_variables
 from lapse.errors import Problem
 
@@ -33,6 +36,10 @@ def contradictions(business: Business, where: str) -> list[Problem]:
         _check_custom,
         _check_trusted,
         _check_also,
+        check_standing,
+        check_account,
+        check_lifecycle,
+        _check_groups,
         _check_tracking,
         _check_repeats,
     )
@@ -260,6 +267,34 @@ def _check_also(business: Business) -> Iterator[tuple[str, str, str, str]]:
             yield "features.also", f"a window of features.windows: {windows}", f"'{name}'", ""
 
 
+def _check_groups(business: Business) -> Iterator[tuple[str, str, str, str]]:
+    """Yield segments that are no attributes of customers, and products that are no categories."""
+    churn = business.events.get(business.churn.event)
+    customers = business.customers
+    listed: tuple[tuple[str, tuple[str, ...], str, Mapping[str, str]], ...] = (
+        (
+            "segments",
+            business.measure.segments,
+            "customers.features",
+            customers.features if customers else {},
+        ),
+        (
+            "products",
+            business.measure.products,
+            f"events.{business.churn.event}.categories",
+            churn.categories if churn else {},
+        ),
+    )
+    for key, names, where, known in listed:
+        for name in dict.fromkeys(names):
+            if name not in known:
+                expected = f"a name listed under {where}" + (f": {', '.join(known)}" if known else "")
+                yield f"measure.{key}", expected, f"'{name}'", ""
+            elif name == "all" or (key == "products" and name in business.measure.segments):
+                got = f"'{name}', which is taken"
+                yield f"measure.{key}", "a name of its own", got, "give the column another name"
+
+
 def _check_repeats(business: Business) -> Iterator[tuple[str, str, str, str]]:
     """Yield every entry that stands twice in one list, wherever that is."""
     yield from _repeats("", business.model_dump(mode="json"))
@@ -270,5 +305,14 @@ def _repeats(key: str, part: object) -> Iterator[tuple[str, str, str, str]]:
         for name, value in part.items():
             yield from _repeats(f"{key}.{name}" if key else str(name), value)
     elif isinstance(part, list):
-        for entry in sorted({entry for entry in part if part.count(entry) > 1}):
-            yield key, "each entry once", f"'{entry}' twice", ""
+        for number, entry in enumerate(part):
+            yield from _repeats(f"{key}.{number}", entry)
+            if part.index(entry) == number and part.count(entry) > 1:
+                yield key, "each entry once", f"'{_shown(entry)}' twice", ""
+
+
+def _shown(entry: object) -> object:
+    """Return an entry as the YAML has it: of one with keys, those that say something."""
+    if not isinstance(entry, dict):
+        return entry
+    return ", ".join(f"{name}: {value}" for name, value in entry.items() if value not in (None, []))

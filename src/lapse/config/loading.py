@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from lapse.config.contradictions import contradictions
 from lapse.config.reading import read_yaml
-from lapse.config.sections import Business
+from lapse.config.sections import Business, Measure
 from lapse.config.urls import is_absolute_file
 from lapse.config.wording import Loc, problem_of
 from lapse.errors import ConfigError, Problem
@@ -120,11 +120,22 @@ def _absolute(business: Business, folder: Path) -> Business:
             "customers": place(business.customers),
             "events": {name: place(event) for name, event in business.events.items()},
             "scores": scores,
+            "measure": _located(business.measure, folder),
             "tracking": business.tracking.model_copy(
                 update={"uri": _absolute_uri(business.tracking.uri, folder)}
             ),
         }
     )
+
+
+def _located(measure: Measure, folder: Path) -> Measure:
+    files: dict[str, Any] = {
+        name: folder / file for name in ("path", "benchmarks") if (file := getattr(measure, name))
+    }
+    if measure.lifecycle is not None and measure.lifecycle.costs is not None:
+        costs = folder / measure.lifecycle.costs
+        files["lifecycle"] = measure.lifecycle.model_copy(update={"costs": costs})
+    return measure.model_copy(update=files)
 
 
 def _absolute_uri(uri: str, folder: Path) -> str:

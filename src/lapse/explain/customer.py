@@ -7,7 +7,8 @@ something that ``rich`` prints, or text.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,41 @@ _SCORES: Mapping[str, tuple[str, str]] = {
     "clv": ("lifetime value", "{:,.2f}"),
 }
 _STANDING = {"tier": "tier", "rung": "rung"}
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A feature behind a reason: its words, its effect on the log-odds, its name."""
+
+    text: str
+    effect: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What moved a score.
+
+    Attributes
+    ----------
+    group : str
+        The part of the history that it comes from.
+    text : str
+    effect : float
+        On the log-odds of lapsing; above 0 raises it.
+    behind : tuple of Behind
+        Its strongest features.
+    """
+
+    group: str
+    text: str
+    effect: float
+    behind: tuple[Behind, ...]
+
+    @property
+    def size(self) -> str:
+        """The effect in words."""
+        return size_in_words(self.effect)
 
 
 def describe(
@@ -76,13 +112,13 @@ def describe(
         raise ValueError(f"one customer as of one date has one row, not {len(features)}")
     currency = str(scores.get("currency") or "")
     title = Text(f"customer {scores['customer_id']} as of {str(scores['as_of'])[:10]}", style="bold")
-    told = reasons(features, contributions, raw_score, top=top, currency=currency).iloc[0]
-    shown = [k for k in range(1, top + 1) if abs(told[f"reason_{k}_effect"]) >= VISIBLE]
-    reasoned = sum(told[f"reason_{k}_effect"] for k in shown)
-    rest = raw_score[0] - told["base"] - reasoned
+    told = told_reasons(features, contributions, raw_score, top=top, currency=currency)
+    reasoned = sum(one.effect for one in told)
+    base = float(contributions[0, -1])
+    rest = raw_score[0] - base - reasoned
     notes = (
         *((f"{counted[:1].upper()}{counted[1:]}.",) if counted else ()),
-        f"Base {told['base']:+.2f}, these reasons {reasoned:+.2f}, everything else {rest:+.2f}: score "
+        f"Base {base:+.2f}, these reasons {reasoned:+.2f}, everything else {rest:+.2f}: score "
         f"{raw_score[0]:+.2f} (log-odds before calibration).",
         "Effects are what the model made of the history. They are no causes.",
     )
@@ -91,7 +127,7 @@ def describe(
         Text(),
         _score_table(scores, currency),
         Text(),
-        _reason_table(told, shown, features, contributions, raw_score, currency),
+        _reason_table(told),
         Text(),
         *(Text(note, style="dim") for note in notes),
     )
@@ -126,36 +162,64 @@ def _interval(scores: Mapping[str, object], name: str, form: str) -> str:
     return f" ({form.format(lower).removesuffix(' days')} to {form.format(upper)})"
 
 
-def _reason_table(
-    told: pd.Series,
-    shown: list[int],
-    features: pd.DataFrame,
-    contributions: Float64,
-    raw_score: Float64,
-    currency: str,
-) -> Table:
+def told_reasons(
+    features: pd.DataFrame, contributions: Float64, raw_score: Float64, *, top: int = 5, currency: str = ""
+) -> tuple[Reason, ...]:
+    """Return the reasons of one row that are large enough to be told, the strongest first.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame, one row
+    contributions : float64, shape (1, n_features + 1)
+    raw_score : float64, shape (1,)
+    top : int, default 5
+        Reasons at most.
+    currency : str, optional
+
+    Raises
+    ------
+    GateError
+        If the attributions do not add up to the score.
+    """
+    told = reasons(features, contributions, raw_score, top=top, currency=currency).iloc[0]
     found = group_effects(list(features.columns), contributions, raw_score)
     names = [str(name) for name in features.columns]
     speaker = Speaker(features, currency)
+
+    def behind(group: str) -> Iterator[Behind]:
+        members = np.flatnonzero(found.group == found.groups.index(group))
+        strongest = members[np.argsort(-np.abs(contributions[0, members]), kind="stable")][:_BEHIND]
+        for feature in strongest[np.abs(contributions[0, strongest]) >= VISIBLE]:
+            text = speaker.tell(names[feature], 0).text
+            yield Behind(text, float(contributions[0, feature]), names[feature])
+
+    return tuple(
+        Reason(
+            group=(group := str(told[f"reason_{place}_group"])),
+            text=str(told[f"reason_{place}"]),
+            effect=float(told[f"reason_{place}_effect"]),
+            behind=tuple(behind(group)),
+        )
+        for place in range(1, top + 1)
+        if abs(told[f"reason_{place}_effect"]) >= VISIBLE
+    )
+
+
+def _reason_table(told: tuple[Reason, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading, kind in (("reason", "left"), ("effect", "right"), ("size", "left")):
         table.add_column(heading, justify=kind)  # type: ignore[arg-type]  # rich types its words as literals
-    for place in shown:
-        effect = float(told[f"reason_{place}_effect"])
-        group = told[f"reason_{place}_group"]
-        style = "red" if effect > 0 else "blue"
+    for one in told:
         table.add_row(
-            Text(f"{group}: {told[f'reason_{place}']}", style="bold"),
-            Text(f"{effect:+.2f}", style=style),
-            size_in_words(effect),
+            Text(f"{one.group}: {one.text}", style="bold"),
+            Text(f"{one.effect:+.2f}", style="red" if one.effect > 0 else "blue"),
+            one.size,
         )
-        members = np.flatnonzero(found.group == found.groups.index(group))
-        behind = members[np.argsort(-np.abs(contributions[0, members]), kind="stable")][:_BEHIND]
-        for feature in behind[np.abs(contributions[0, behind]) >= VISIBLE]:
+        for feature in one.behind:
             table.add_row(
-                Text(f"    {speaker.tell(names[feature], 0).text}", style="dim"),
-                Text(f"{contributions[0, feature]:+.2f}", style="dim"),
-                Text(names[feature], style="dim"),
+                Text(f"    {feature.text}", style="dim"),
+                Text(f"{feature.effect:+.2f}", style="dim"),
+                Text(feature.name, style="dim"),
             )
     return table
 

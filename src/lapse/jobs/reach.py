@@ -44,7 +44,7 @@ def require_scores(business: Business) -> None:
 
 def scores_problems(business: Business, folder: Path) -> list[Problem]:
     """Return what is wrong with a folder for scores, which need not exist yet."""
-    return _folder_problems(folder, str(business.source), "scores.path")
+    return folder_problems(folder, str(business.source), "scores.path")
 
 
 def sqlite_file(business: Business) -> Path | None:
@@ -78,7 +78,7 @@ def keeping_problems(business: Business) -> list[Problem]:
         return problems
     if database.exists() and not os.access(database, os.W_OK):
         return [refused_store(business, f"{database}, which cannot be written")]
-    return _folder_problems(database.parent, str(business.source), "tracking.uri")
+    return folder_problems(database.parent, str(business.source), "tracking.uri")
 
 
 def refused_store(business: Business, got: str) -> Problem:
@@ -89,8 +89,16 @@ def refused_store(business: Business, got: str) -> Problem:
     return Problem(str(business.source), "tracking.uri", EXPECTED, f"'{shown}': {told}", _HINT)
 
 
-def _folder_problems(folder: Path, where: str, what: str) -> list[Problem]:
-    """Make a folder and write into it, and remove what was made."""
+def folder_problems(folder: Path, where: str, what: str) -> list[Problem]:
+    """Return what is wrong with a folder: it is made and written into, and what was made is removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist yet.
+    where, what : str
+        Of the problem: the file and the key that name the folder.
+    """
     made: list[Path] = []
     try:
         missing = [one for one in (folder, *folder.parents) if not one.exists()]

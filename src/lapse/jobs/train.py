@@ -92,7 +92,7 @@ def train_with_pictures(data: Labelled, advance: Advance = silent) -> Trained:
     model = Model(
         recipe=data.recipe,
         estimators=final,
-        tier_limits=fit_tiers(final.predict(latest)["clv"].to_numpy()),
+        tier_limits=fit_tiers(final.predict(latest)["clv"].to_numpy(), data.business.measure.tiers.clv),
         evaluation=verdict.evaluation,
         facts=_facts(data, final),
     )

@@ -1,0 +1,86 @@
+"""The table of costs: as CSV and Parquet, and every mistake at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lapse.errors import DataError
+from lapse.measurement.costs import read_costs
+
+ROWS = [("2024-01", "web", "a", 10.5), ("2024-01", "web", "b", 0.0), ("2024-02", "fair", "a", 3.0)]
+COLUMNS = ["period", "channel", "campaign", "cost"]
+
+
+def refusal(file: Path, text: str, *, campaigns: bool = True) -> DataError:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_costs(file, campaigns=campaigns)
+    assert all(problem.where == str(file) for problem in caught.value.problems)
+    return caught.value
+
+
+def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
+    frame = pd.DataFrame(ROWS, columns=COLUMNS)
+    frame.to_csv(tmp_path / "c.csv", index=False)
+    frame.to_parquet(tmp_path / "c.parquet")
+    told = [read_costs(tmp_path / name, campaigns=True) for name in ("c.csv", "c.parquet")]
+    pd.testing.assert_frame_equal(*told)
+    assert told[0].to_numpy().tolist() == [
+        [648, "web", "a", 10.5],
+        [648, "web", "b", 0.0],
+        [649, "fair", "a", 3.0],
+    ]
+
+
+def test_campaigns_that_are_not_told_apart_are_added_up(tmp_path: Path) -> None:
+    pd.DataFrame(ROWS, columns=COLUMNS).to_csv(tmp_path / "c.csv", index=False)
+    told = read_costs(tmp_path / "c.csv", campaigns=False)
+    assert told.to_numpy().tolist() == [[648, "web", "", 10.5], [649, "fair", "", 3.0]]
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    lines = [
+        "period,channel,campaign,cost",
+        "2024-01,web,a,-5",  # below 0
+        "2024-13,web,a,5",  # no month
+        ",web,b,5",  # no period
+        "2024-02,,a,5",  # no channel
+        '2024-02,fair,a,"1,5"',  # no number
+        "2024-03,fair,a,5",
+        "2024-03,fair,a,6",  # twice
+    ]
+    told = refusal(tmp_path / "c.csv", "\n".join(lines))
+    found = {(problem.what, problem.got, problem.count) for problem in told.problems}
+    assert found == {
+        ("column 'cost'", "'-5'", 1),
+        ("column 'cost'", "'1,5'", 1),
+        ("column 'period'", "'2024-13'", 2),
+        ("column 'channel'", "''", 1),
+        ("rows", "2024-03, fair, a 2 times", None),
+    }
+    assert "row 2" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("period,channel,cost\n2024-01,web,1\n", "expected period, channel, campaign, cost"),
+        (
+            "period,channel,campaign,cost,note\n2024-01,web,a,1,x\n",
+            "expected period, channel, campaign, cost",
+        ),
+        ("period,channel,campaign,cost\n", "at least one cost"),
+        ("", "a table of costs"),
+    ],
+)
+def test_another_table_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    assert words in str(refusal(tmp_path / "c.csv", text))
+
+
+def test_a_file_that_is_not_there_or_no_parquet(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No such file"):
+        read_costs(tmp_path / "none.csv", campaigns=False)
+    refusal(tmp_path / "c.parquet", "no parquet")
