@@ -178,7 +178,7 @@ def _drawn(data: Labelled) -> list[tuple[Any, Float32, Float64, Float64 | None]]
     try:
         for fit in (
             lambda: Lifetime(step).fit(data.features, happened.event, happened.duration_days, follow_up),
-            lambda: Spend(step).fit(data.features, while_customer(happened, step)),
+            lambda: Spend(step).fit(data.features, while_customer(happened, happened.spend, step)),
         ):
             try:
                 fit()
