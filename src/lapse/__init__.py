@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lapse.jobs.features import write_features
     from lapse.jobs.measure import measure
     from lapse.jobs.model import Model
+    from lapse.jobs.referrals import referral_value
     from lapse.jobs.train import train
+    from lapse.jobs.worth import cash_flows, newcomer, total_value, value_at_risk, what_if
     from lapse.models.defection import Defection
     from lapse.models.lifetime import Lifetime
     from lapse.models.spend import Spend
@@ -41,6 +43,12 @@ _WHERE = {
     "Labelled": "lapse.dataset",
     "Unlabelled": "lapse.dataset",
     "train": "lapse.jobs.train",
+    "cash_flows": "lapse.jobs.worth",
+    "newcomer": "lapse.jobs.worth",
+    "referral_value": "lapse.jobs.referrals",
+    "total_value": "lapse.jobs.worth",
+    "value_at_risk": "lapse.jobs.worth",
+    "what_if": "lapse.jobs.worth",
     "write_features": "lapse.jobs.features",
     "measure": "lapse.jobs.measure",
     "Model": "lapse.jobs.model",
@@ -66,11 +74,17 @@ __all__ = [
     "Model",
     "Spend",
     "Unlabelled",
+    "cash_flows",
     "load",
     "measure",
+    "newcomer",
     "read",
+    "referral_value",
     "snapshots",
+    "total_value",
     "train",
+    "value_at_risk",
+    "what_if",
     "write_features",
 ]
 

@@ -28,6 +28,7 @@ def business(*, grace: int, has_end: bool, horizon: int = 20, step: int = 10) ->
         events={"cover": SimpleNamespace(has_end=has_end)},
         snapshots=SimpleNamespace(horizon=horizon),
         revenue_events=("cover",),
+        value=SimpleNamespace(has_own_margins=False, event_costs={}),
         step_days=step,
     )
 

@@ -113,7 +113,31 @@ def gym_of_every_kind(folder: Path) -> dict[str, Any]:
     (folder / "costs.csv").write_text("period,channel,campaign,cost\n2024-01,web,north,5\n", encoding="utf-8")
     raw["account"] = {"manager": "region", "cases": ["complaint"]}
     raw["features"]["custom"] = {"visit__weekend": "lapse.features.examples:weekend_share"}
+    raw["events"]["referral"] = referrals(folder)
+    raw["value"] |= {
+        "margin_rates": {"term": 0.4},
+        "category_margin_rates": {},
+        "event_costs": {"complaint": 8.0},
+        "acquisition_cost": 30.0,
+        "referral": {"event": "referral", "referred": "friend", "credit": 0.2},
+        "cash_flows": "out/flows",
+    }
     return raw
+
+
+def referrals(folder: Path) -> dict[str, Any]:
+    """Write a table in which some members brought others; return its part of the YAML."""
+    members = pd.read_parquet(folder / "data" / "members.parquet").sort_values("joined_on")
+    brought = pd.DataFrame(
+        {
+            "member_id": members["member_id"].to_numpy()[:40],
+            "friend": members["member_id"].astype(str).to_numpy()[40:80],
+            "told_on": members["joined_on"].to_numpy()[40:80],
+        }
+    )
+    brought.to_parquet(folder / "data" / "referrals.parquet", index=False)
+    columns = {"customer_id": "member_id", "time": "told_on"}
+    return {"path": "data/referrals.parquet", "columns": columns, "categories": ["friend"]}
 
 
 def in_database(source: dict[str, Any], folder: Path, **where: str) -> dict[str, Any]:
@@ -140,7 +164,10 @@ def read_keys(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             check_business(history, silent)
             train_and_register(history)
             model = fetch(business, "champion")
-            score(history, model, "2024-12-31")
+            scores = pd.read_parquet(score(history, model, "2024-12-31").parent.parent)
+            credited = lapse.referral_value(history, scores)
+            assert credited["clv_with_referrals"].sum() == pytest.approx(scores["clv"].sum(), rel=1e-9)
+            assert lapse.newcomer(model, lapse.snapshots(history, recipe=model.recipe)).acquisition_cost == 30
             explain_customer(history, model)
             lapse.measure(history).write()
         for where in ({"table": "members"}, {"query": "SELECT * FROM members"}):

@@ -112,16 +112,19 @@ def simulated(curve: Curve, rng: np.random.Generator, n: int = 200_000) -> np.nd
     step = np.searchsorted(-edges, -rng.random(n), side="right") - 1
     begins = np.maximum(step * curve.step_days, float(np.asarray(curve.earliest_days)[0]))
     ends = (step + 1) * curve.step_days
-    days = begins + rng.random(n) * np.maximum(ends - begins, 0.0)
+    own = step == max(np.ceil(float(np.asarray(curve.earliest_days)[0]) / curve.step_days) - 1, 0)
+    at_once = own & (rng.random(n) < curve.first_day_share)
+    days = begins + np.where(at_once, 0.0, rng.random(n) * np.maximum(ends - begins, 0.0))
     return np.where(step < curve.n_steps, days, np.inf)
 
 
-@pytest.mark.parametrize("earliest", [0.0, 10.0, 30.0, 31.0, 47.5, 60.0])
-def test_nobody_leaves_before_the_first_day_on_which_one_can(earliest: float) -> None:
+@pytest.mark.parametrize("at_once", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("earliest", [10.0, 30.0, 31.0, 47.5, 60.0])
+def test_nobody_leaves_before_the_first_day_on_which_one_can(earliest: float, at_once: float) -> None:
     """Mean and quantiles are those of lifetimes drawn from the curve, none of them too short."""
     first = np.array([earliest])
     survival = without_impossible(np.cumprod(np.full((1, 12), 0.8), axis=1), first, 30)
-    curve = Curve(30, survival, np.ones_like(survival), first)
+    curve = Curve(30, survival, np.ones_like(survival), first, first_day_share=at_once)
     life = simulated(curve, np.random.default_rng(0))
     assert life.min() >= earliest
     for limit in (25, 45, 100, 360):
@@ -130,7 +133,23 @@ def test_nobody_leaves_before_the_first_day_on_which_one_can(earliest: float) ->
     lower, upper, _ = lifetime_interval_days(curve, 360, level=0.8)
     assert lower[0] == pytest.approx(np.quantile(life, 0.1), abs=1.0)
     assert lower[0] >= earliest
-    assert upper[0] == pytest.approx(min(360, np.quantile(life, 0.9)), abs=4.0)
+    below = (life < lower[0] - 1e-6).mean() if lower[0] <= earliest else 0.1
+    assert upper[0] == pytest.approx(min(360, np.quantile(life, 0.8 + below)), abs=4.0)
+
+
+def test_a_bound_on_which_many_end_at_once_leaves_its_share_to_the_other_side() -> None:
+    """Of lifetimes drawn from the curve at least 80 % lie between the bounds, and hardly more than needed."""
+    first = np.array([20.0])
+    survival = without_impossible(np.cumprod(np.full((1, 12), 0.85), axis=1), first, 30)
+    for limit, share in ((360, 1.0), (200, 0.0), (90, 1.0)):
+        curve = Curve(30, survival, np.ones_like(survival), first, first_day_share=share)
+        life = np.minimum(simulated(curve, np.random.default_rng(1)), limit)
+        lower, upper, capped = lifetime_interval_days(curve, limit, level=0.8)
+        assert np.mean((life >= lower) & (life <= upper)) >= 0.795
+        if lower[0] > 20 and not capped[0]:
+            assert np.mean((life < lower) | (life > upper)) == pytest.approx(0.2, abs=0.01)
+        if capped[0] and lower[0] > 20:
+            assert np.mean(life < lower) == pytest.approx(0.2, abs=0.01)
 
 
 def test_steps_that_are_over_too_early_lose_their_lapses_and_no_other() -> None:

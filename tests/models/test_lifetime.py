@@ -83,7 +83,7 @@ def test_heterogeneity_that_no_feature_shows_makes_the_tail_fall_faster() -> Non
     follow_up = np.full(n, 12 * STEP)
     X = pd.DataFrame({"nothing": rng.normal(size=n)})
     alphas = [
-        Lifetime(STEP, num_threads=1).fit(X, *geometric(hazard, follow_up), follow_up).alpha_
+        Lifetime(STEP, num_threads=1).fit(X, *geometric(hazard, follow_up), follow_up).fall_.alpha
         for hazard in (rng.beta(1.0, 5.0, n), np.full(n, 1 / 6))
     ]
     assert alphas[0] == pytest.approx(1.0, rel=0.4)
@@ -98,8 +98,8 @@ def test_of_many_snapshots_the_tail_is_learned_from_some(monkeypatch: pytest.Mon
         monkeypatch.setattr(lifetime, "MOST_TAIL_SNAPSHOTS", most)
         fitted.append(Lifetime(STEP, num_threads=1).fit(X, event, duration, follow_up))
     whole, part, again = fitted
-    assert part.alpha_ == again.alpha_ != whole.alpha_
-    assert np.log(part.alpha_) == pytest.approx(np.log(whole.alpha_), abs=1.0)
+    assert part.fall_.alpha == again.fall_.alpha != whole.fall_.alpha
+    assert np.log(part.fall_.alpha) == pytest.approx(np.log(whole.fall_.alpha), abs=1.0)
     np.testing.assert_array_equal(part.predict_hazard(X, 12), whole.predict_hazard(X, 12))
 
 
@@ -170,7 +170,8 @@ def test_scikit_learn_conventions(fitted: tuple[Lifetime, pd.DataFrame, np.ndarr
         ({"duration_days": np.full(40, -3)}, "at least one day"),
         ({"duration_days": np.full(40, np.nan)}, "missing"),
         ({"follow_up_days": np.full(40, 10)}, "at least the duration"),
-        ({"follow_up_days": np.full(40, 29), "duration_days": np.full(40, 20)}, "wholly seen"),
+        ({"follow_up_days": np.full(40, 29), "duration_days": np.full(40, 20)}, "longest duration, 20 days"),
+        ({"follow_up_days": np.full(40, 45)}, "wholly seen"),
     ],
 )
 def test_wrong_outcomes_are_refused(change: dict[str, object], message: str) -> None:
@@ -186,5 +187,180 @@ def test_wrong_outcomes_are_refused(change: dict[str, object], message: str) -> 
 
 def test_everybody_lapses_at_once() -> None:
     X = pd.DataFrame({"a": np.arange(60.0)})
-    model = Lifetime(STEP, num_threads=1).fit(X, np.ones(60), np.full(60, 5))
+    model = Lifetime(STEP, num_threads=1).fit(X, np.ones(60), np.full(60, STEP))
     assert (model.predict_survival_function(X, 3)[:, -1] < 0.01).all()
+
+
+def competing(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return features, the hazard a step, and the share of cause 3, which grows with the step."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"price": rng.normal(size=n), "plan": rng.choice(["flex", "annual"], n)})
+    hazard = np.where(X["plan"] == "flex", 0.15, 0.05)
+    return X, hazard, 1 / (1 + np.exp(-1.5 * X["price"].to_numpy()))
+
+
+@pytest.fixture(scope="module")
+def causes() -> tuple[Lifetime, pd.DataFrame, np.ndarray, np.ndarray]:
+    X, hazard, share = competing(12_000)
+    follow_up = np.full(len(X), 12 * STEP)
+    event, duration = geometric(hazard, follow_up)
+    cause = np.where(np.random.default_rng(3).random(len(X)) < share, 3, 1)
+    return Lifetime(STEP, num_threads=1).fit(X, event * cause, duration, follow_up), X, hazard, share
+
+
+def test_incidences_of_all_causes_and_survival_add_up_to_one(
+    causes: tuple[Lifetime, pd.DataFrame, np.ndarray, np.ndarray],
+) -> None:
+    model, X, hazard, share = causes
+    some = X.head(3_000)
+    assert model.causes_ == (1, 3)
+    incidence = {cause: model.predict_cumulative_incidence(some, 30, cause) for cause in (1, 3)}
+    survival = model.predict_survival_function(some, 30)
+    np.testing.assert_allclose(incidence[1] + incidence[3] + survival, 1.0, atol=1e-9)
+    truth = (1 - (1 - hazard[:3_000]) ** 12) * share[:3_000]
+    assert np.abs(incidence[3][:, 11] - truth).mean() < 0.04
+    assert np.corrcoef(incidence[3][:, 11], truth)[0, 1] > 0.97
+
+
+def test_telling_causes_apart_does_not_change_survival() -> None:
+    X, hazard, _ = competing(3_000)
+    follow_up = np.full(len(X), 12 * STEP)
+    event, duration = geometric(hazard, follow_up)
+    small = Lifetime(STEP, n_estimators=30, num_threads=1)
+    one = clone(small).fit(X, event, duration, follow_up)
+    three = clone(small).fit(X, event * (1 + np.arange(3_000) % 3), duration, follow_up)
+    assert (one.causes_, three.causes_) == ((1,), (1, 2, 3))
+    np.testing.assert_array_equal(
+        one.predict_survival_function(X, 40), three.predict_survival_function(X, 40)
+    )
+    np.testing.assert_array_equal(one.predict_cause_shares(X.head(), 15), np.ones((5, 1, 15)))
+    np.testing.assert_allclose(three.predict_cause_shares(X.head(), 15).sum(axis=1), 1.0, atol=1e-12)
+
+
+def test_shares_change_with_the_steps_and_stay_behind_the_last() -> None:
+    n = 6_000
+    X = pd.DataFrame({"nothing": np.zeros(n)})
+    follow_up = np.full(n, 10 * STEP)
+    event, duration = geometric(np.full(n, 0.15), follow_up)
+    model = Lifetime(STEP, num_threads=1).fit(
+        X, event * np.where(duration > 5 * STEP, 2, 1), duration, follow_up
+    )
+    shares = model.predict_cause_shares(X.head(1), 14)[0, 1]
+    assert shares[:5].max() < 0.05
+    assert shares[5:].min() > 0.95
+    assert (shares[10:] == shares[9]).all()
+
+
+def test_an_unknown_cause_is_refused(causes: tuple[Lifetime, pd.DataFrame, np.ndarray, np.ndarray]) -> None:
+    model, X, _, _ = causes
+    with pytest.raises(DataError, match="an event code seen at fit: 1, 3, got 2"):
+        model.predict_cumulative_incidence(X, 3, 2)
+
+
+def test_folder_keeps_causes(
+    causes: tuple[Lifetime, pd.DataFrame, np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    model, X, _, _ = causes
+    model.to_folder(tmp_path)
+    again = Lifetime.from_folder(tmp_path)
+    assert again.recent_ == model.recent_
+    assert again.fall_ == model.fall_
+    np.testing.assert_array_equal(
+        again.predict_cumulative_incidence(X.head(50), 20, 3),
+        model.predict_cumulative_incidence(X.head(50), 20, 3),
+    )
+
+
+def test_late_entries_are_not_taken_for_loyal_ones() -> None:
+    """Watched from a random day on: without their entry, who left before it would count as nobody."""
+    n = 30_000
+    rng = np.random.default_rng(11)
+    X = pd.DataFrame({"nothing": np.zeros(n)})
+    event, duration = geometric(np.full(n, 0.2), np.full(n, 10 * STEP), seed=11)
+    entry = rng.integers(0, 8 * STEP, n)
+    seen = duration > entry
+    late = Lifetime(STEP, num_threads=1).fit(X[seen], event[seen], duration[seen], entry_days=entry[seen])
+    naive = Lifetime(STEP, num_threads=1).fit(X[seen], event[seen], duration[seen])
+    assert (late.events_ / late.at_risk_)[:10] == pytest.approx(np.full(10, 0.2), abs=0.035)
+    assert late.predict_hazard(X.head(1), 8)[0] == pytest.approx(np.full(8, 0.2), abs=0.02)
+    assert naive.predict_hazard(X.head(1), 1)[0, 0] < 0.12
+
+
+def test_a_weight_is_a_number_of_copies() -> None:
+    X, hazard, follow_up = sample(2_000)
+    event, duration = geometric(hazard, follow_up)
+    weight = np.random.default_rng(1).integers(1, 4, 2_000)
+    copies = np.repeat(np.arange(2_000), weight)
+    small = Lifetime(STEP, n_estimators=40, min_child_samples=1, reg_lambda=0.0, num_threads=1)
+    weighted = clone(small).fit(X, event, duration, follow_up, sample_weight=weight)
+    copied = clone(small).fit(X.iloc[copies], event[copies], duration[copies], follow_up[copies])
+    np.testing.assert_allclose(weighted.at_risk_ * weight.mean(), copied.at_risk_)
+    both = [model.predict_survival_function(X, 12)[:, -1] for model in (weighted, copied)]
+    assert np.corrcoef(*both)[0, 1] > 0.98
+
+
+def test_conditional_survival_is_a_ratio(fitted: tuple[Lifetime, pd.DataFrame, np.ndarray]) -> None:
+    model, X, _ = fitted
+    some = X.head(40)
+    survival = model.predict_survival_function(some, 30)
+    whole = model.conditional_after(some, 7 * STEP, 20)
+    np.testing.assert_allclose(whole, survival[:, 7:27] / survival[:, 6:7], rtol=1e-12)
+    np.testing.assert_allclose(model.conditional_after(some, 0, 20), survival[:, :20], rtol=1e-12)
+    elapsed = np.random.default_rng(0).uniform(0, 9 * STEP, 40)
+    at = np.hstack([np.ones((40, 1)), survival])
+    lines = [
+        np.interp([e / STEP + k for k in range(21)], np.arange(31), row)
+        for e, row in zip(elapsed, at, strict=True)
+    ]
+    expected = np.array([line[1:] / line[0] for line in lines])
+    np.testing.assert_allclose(model.conditional_after(some, elapsed, 20), expected, rtol=1e-9)
+    with pytest.raises(DataError, match="elapsed_days: expected at least 0"):
+        model.conditional_after(some, -1, 3)
+
+
+def test_remaining_lifetimes(fitted: tuple[Lifetime, pd.DataFrame, np.ndarray]) -> None:
+    model, X, _ = fitted
+    some = X.head(300)
+    found = model.predict_remaining_lifetime(some, 36 * STEP, elapsed_days=5 * STEP)
+    survival = model.conditional_after(some, 5 * STEP, 36)
+    areas = STEP * (np.hstack([np.ones((300, 1)), survival[:, :-1]]) + survival) / 2
+    mean = found["remaining_lifetime_days"].to_numpy()
+    np.testing.assert_allclose(mean, areas.sum(axis=1))
+    np.testing.assert_allclose(found["tail_share"], areas[:, 7:].sum(axis=1) / areas.sum(axis=1))
+    lower, upper = (found[f"remaining_lifetime_days_{side}"] for side in ("lower", "upper"))
+    assert ((lower <= mean) & (mean <= upper)).all()
+    median = found["median_lifetime_days"].to_numpy()
+    np.testing.assert_array_equal(np.isinf(median), survival[:, -1] > 0.5)
+    assert np.isinf(median).any()
+    assert np.isfinite(median).any()
+    assert (model.predict_remaining_lifetime(some, 7 * STEP, elapsed_days=5 * STEP)["tail_share"] == 0).all()
+    assert (model.predict_remaining_lifetime(some, STEP, elapsed_days=12 * STEP)["tail_share"] == 1).all()
+
+
+def test_intervals_cover_as_many_as_they_say() -> None:
+    X, hazard, _ = sample(12_000)
+    follow_up = np.full(len(X), 12 * STEP)
+    model = Lifetime(STEP, num_threads=1).fit(X, *geometric(hazard, follow_up), follow_up)
+    new, hazard, _ = sample(6_000, seed=8)
+    _, true = geometric(hazard, np.full(6_000, 48 * STEP), seed=8)
+    found = model.predict_remaining_lifetime(new, 48 * STEP, level=0.8)
+    lower, upper = (found[f"remaining_lifetime_days_{side}"] for side in ("lower", "upper"))
+    assert ((lower <= true) & (true <= upper)).mean() == pytest.approx(0.8, abs=0.04)
+
+
+def test_recent_person_time_alone_is_learned_from_where_the_level_has_changed() -> None:
+    rng = np.random.default_rng(5)
+    n, end = 6_000, 8 * 365
+    came = rng.integers(0, end - 60, n)
+    X = pd.DataFrame({"nothing": np.zeros(n)})
+    early = came + rng.geometric(0.1 / STEP, n)
+    change = 4 * 365
+    lapse = np.where(early < change, early, np.maximum(came, change) + rng.geometric(0.02 / STEP, n))
+    event, duration = (lapse < end).astype(int), np.minimum(lapse, end) - came
+    on = pd.Timestamp("2016-01-01") + pd.to_timedelta(came, unit="D")
+    small = Lifetime(STEP, n_estimators=30, num_threads=1)
+    recent = clone(small).fit(X, event, duration, entered_on=on)
+    every = clone(small).fit(X, event, duration)
+    assert recent.recent_.window_days <= 3 * 365
+    assert recent.predict_hazard(X.head(1), 1)[0, 0] == pytest.approx(0.02, abs=0.006)
+    assert every.predict_hazard(X.head(1), 1)[0, 0] > 0.04

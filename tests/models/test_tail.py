@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lapse.errors import DataError
-from lapse.models.tail import ShiftedBetaGeometric, continued_hazard, fit_alpha, fit_sbg
+from lapse.models.tail import ShiftedBetaGeometric, fit_sbg
 
 # Fader and Hardie (2007): survivors in per cent after 0 to 7 years; alpha, beta, log likelihood of 1,000.
 PUBLISHED = {
@@ -42,15 +40,6 @@ def test_golden_projection_to_year_12(group: str) -> None:
     np.testing.assert_allclose(100 * fitted.survival(np.arange(13)), percent, atol=1.9)
 
 
-@settings(deadline=None, max_examples=100)
-@given(st.floats(0.05, 50), st.floats(0.05, 50), st.integers(1, 20), st.integers(1, 30))
-def test_continued_hazard_is_the_one_of_the_sbg(alpha: float, beta: float, last: int, more: int) -> None:
-    sbg = ShiftedBetaGeometric(alpha, beta, 0.0)
-    level = sbg.hazard(np.array([last]))
-    past = np.arange(1.0, more + 1)
-    np.testing.assert_allclose(continued_hazard(level, past, alpha)[0], sbg.hazard(last + past), rtol=1e-10)
-
-
 def test_survival_and_hazard_agree() -> None:
     sbg = ShiftedBetaGeometric(0.8, 2.5, 0.0)
     np.testing.assert_allclose(
@@ -70,14 +59,28 @@ def test_censored_customers_count_as_far_as_they_were_seen() -> None:
     assert fitted.beta == pytest.approx(6.0, rel=0.06)
 
 
-def test_alpha_given_levels_tells_a_constant_hazard_from_a_falling_one() -> None:
-    rng = np.random.default_rng(1)
-    past = np.tile(np.arange(-4.0, 5.0), 20_000)
-    level = np.repeat(rng.uniform(0.05, 0.3, 20_000), 9)
-    falling = (rng.random(len(past)) < level / (1 + past * level / 2.0)).astype(float)
-    constant = (rng.random(len(past)) < level).astype(float)
-    assert fit_alpha(level, past, falling, np.ones(len(past))) == pytest.approx(2.0, rel=0.1)
-    assert 10 < fit_alpha(level, past, constant, np.ones(len(past))) < 149
+def test_golden_discounted_residual_lifetimes() -> None:
+    """Fader and Hardie (2010): High End, 10 % a year, after 0 to 4 renewals."""
+    fitted = fit_sbg(*counts(PUBLISHED["high_end"][0]))
+    found = [fitted.discounted_residual_lifetime(renewals, 0.1) for renewals in range(5)]
+    np.testing.assert_allclose(found, [5.414, 5.901, 6.294, 6.620, 6.897], atol=6e-4)
+
+
+def test_discounted_residual_lifetime_is_the_sum_that_it_says() -> None:
+    sbg = ShiftedBetaGeometric(1.4, 3.0, 0.0)
+    later = np.arange(1.0, 1000.0)
+    survival = sbg.survival(2 + later) / sbg.survival(np.array([2.0]))
+    found = sbg.discounted_residual_lifetime(2, 0.08)
+    assert found == pytest.approx(float(np.sum(survival / 1.08 ** (later - 1))), rel=1e-8)
+    with pytest.raises(ValueError, match="discount above 0"):
+        sbg.discounted_residual_lifetime(0, 0.0)
+
+
+def test_with_alike_customers_and_hardly_a_discount_the_lifetime_is_one_over_one_minus_r() -> None:
+    r = 0.8
+    alike = ShiftedBetaGeometric((1 - r) * 1e7, r * 1e7, 0.0)
+    # The payment that has just been made is not in the sum.
+    assert 1 + alike.discounted_residual_lifetime(0, 1e-8) == pytest.approx(1 / (1 - r), rel=1e-6)
 
 
 def test_nothing_to_fit_is_refused() -> None:

@@ -7,13 +7,14 @@ snapshot's own horizon, so a label is final on the day its horizon ends and neve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from lapse.cohort.contribution import event_costs, margins
 from lapse.config import Business
 from lapse.history.spells import covers_of, is_at_risk, lapse_after, reach_at
 from lapse.schema import Bool, Bucket, Float64, Int32, Snapshots
@@ -34,16 +35,29 @@ class Outcomes:
     spend : float64, shape (n, n_steps)
         Revenue in ``(t + k step, t + (k + 1) step]``, up to the lapse: who comes back begins a new
         relationship. NaN where the step does not close by the cut.
+    margin : float64, shape (n, n_steps), or None
+        What is left of it where rates differ by event or category; None where one rate holds for all.
+    event_cost : float64, shape (n, n_steps), or None
+        What the events in those days cost; None where no event costs anything.
     """
 
     lapsed: Bool
     event: npt.NDArray[np.int8]
     duration_days: Int32
     spend: Float64
+    margin: Float64 | None = None
+    event_cost: Float64 | None = None
 
     def take(self, rows: npt.NDArray[np.int64] | Bool) -> Outcomes:
         """Return some rows, by position or by mask."""
-        return Outcomes(self.lapsed[rows], self.event[rows], self.duration_days[rows], self.spend[rows])
+        return Outcomes(
+            self.lapsed[rows],
+            self.event[rows],
+            self.duration_days[rows],
+            self.spend[rows],
+            None if self.margin is None else self.margin[rows],
+            None if self.event_cost is None else self.event_cost[rows],
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Outcomes]) -> Outcomes:
@@ -53,6 +67,8 @@ class Outcomes:
             np.concatenate([part.event for part in parts]),
             np.concatenate([part.duration_days for part in parts]),
             np.concatenate([part.spend for part in parts]),
+            _joined([part.margin for part in parts]),
+            _joined([part.event_cost for part in parts]),
         )
 
 
@@ -112,24 +128,45 @@ def outcomes_of(business: Business, bucket: Bucket, snapshots: Snapshots, cut: i
     lapse, cause = lapse_after(
         covers, snapshots.customer, snapshots.day, np.full(len(snapshots), cut, np.int32)
     )
+    last = np.minimum(lapse, cut).astype(np.int32)
+
+    def by_step(money: Mapping[str, Float64]) -> Float64:
+        return _money(business.step_days, bucket, snapshots, last, cut, n_steps, money)
+
+    value = business.value
     return Outcomes(
         lapsed=label_lapse <= label_end,
         event=cause,
-        duration_days=(np.minimum(lapse, cut) - snapshots.day).astype(np.int32),
-        spend=_spend(business, bucket, snapshots, np.minimum(lapse, cut).astype(np.int32), cut, n_steps),
+        duration_days=(last - snapshots.day).astype(np.int32),
+        spend=by_step({kind: bucket.events[kind].amount for kind in business.revenue_events}),
+        margin=by_step(margins(business, bucket)) if value.has_own_margins else None,
+        event_cost=by_step(event_costs(business, bucket)) if value.event_costs else None,
     )
 
 
-def _spend(
-    business: Business, bucket: Bucket, snapshots: Snapshots, last: Int32, cut: int, n_steps: int
+def _joined(parts: Sequence[Float64 | None]) -> Float64 | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
+
+
+def _money(
+    step: int,
+    bucket: Bucket,
+    snapshots: Snapshots,
+    last: Int32,
+    cut: int,
+    n_steps: int,
+    money: Mapping[str, Float64],
 ) -> Float64:
-    """Return the revenue by step up to each snapshot's last day, from what is known at the cut."""
-    step = business.step_days
+    """Return money by step up to each snapshot's last day, from what is known at the cut.
+
+    ``money`` is that of each row of some kinds of events.
+    """
     spend = np.zeros((len(snapshots), n_steps))
-    for kind in business.revenue_events:
+    for kind, amount in money.items():
         events = bucket.events[kind]
         _add_spend(
-            events.offsets, events.day, events.known_day, events.amount,
+            events.offsets, events.day, events.known_day, amount,
             snapshots.customer, snapshots.day, last, step, cut, spend,
         )  # fmt: skip
     closes = snapshots.day[:, None] + step * np.arange(1, n_steps + 1)[None, :]

@@ -222,6 +222,20 @@ def _check_value(business: Business) -> Iterator[tuple[str, str, str, str]]:
                 f"'{name}', which has none",
                 "map 'amount', or list the events that carry revenue",
             )
+    yield from _check_margins(business)
+    for name in sorted(business.value.event_costs.keys() - business.events.keys()):
+        known = ", ".join(business.events)
+        yield f"value.event_costs.{name}", f"one of {known}", f"'{name}', which is not mapped", ""
+    referral = business.value.referral
+    if referral is not None and referral.referred not in (
+        event.categories if (event := business.events.get(referral.event)) else ()
+    ):
+        expected = f"a name listed under events.{referral.event}.categories"
+        yield "value.referral.referred", expected, f"'{referral.referred}'", ""
+    flows = business.value.cash_flows
+    if flows is not None and (flows == business.scores.path or business.scores.path in flows.parents):
+        expected = "a folder that is not within scores.path, where every file is taken for scores"
+        yield "value.cash_flows", expected, str(flows), ""
     if business.value.limit < business.snapshots.horizon:
         yield (
             "value.limit",
@@ -229,6 +243,22 @@ def _check_value(business: Business) -> Iterator[tuple[str, str, str, str]]:
             f"{business.value.limit}d",
             "",
         )
+
+
+def _check_margins(business: Business) -> Iterator[tuple[str, str, str, str]]:
+    """Yield rates of margin that no amount could ever have."""
+    value, known = business.value, ", ".join(business.revenue_events)
+    for key in ("margin_rates", "category_margin_rates"):
+        for name in sorted(getattr(value, key).keys() - set(business.revenue_events)):
+            yield f"value.{key}.{name}", f"an event of value.revenue: {known}", f"'{name}'", ""
+    for name, columns in value.category_margin_rates.items():
+        if len(columns) != 1:
+            got = ", ".join(columns) or "none"
+            yield f"value.category_margin_rates.{name}", "one of its categories", got, "a row has one rate"
+        event = business.events.get(name)
+        for column in sorted(columns.keys() - (event.categories.keys() if event else set())):
+            expected = f"a name listed under events.{name}.categories"
+            yield f"value.category_margin_rates.{name}.{column}", expected, f"'{column}'", ""
 
 
 def _check_custom(business: Business) -> Iterator[tuple[str, str, str, str]]:

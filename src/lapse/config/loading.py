@@ -115,12 +115,14 @@ def _absolute(business: Business, folder: Path) -> Business:
         )
 
     scores = business.scores.model_copy(update={"path": folder / business.scores.path})
+    flows = business.value.cash_flows
     return business.model_copy(
         update={
             "customers": place(business.customers),
             "events": {name: place(event) for name, event in business.events.items()},
             "scores": scores,
             "measure": _located(business.measure, folder),
+            "value": business.value.model_copy(update={"cash_flows": flows and folder / flows}),
             "tracking": business.tracking.model_copy(
                 update={"uri": _absolute_uri(business.tracking.uri, folder)}
             ),

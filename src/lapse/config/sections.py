@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lapse.config.values import (
     Columns,
+    Cost,
     Currency,
     Date,
     Days,
@@ -21,6 +22,7 @@ from lapse.config.values import (
     Grace,
     Name,
     Number,
+    Rate,
     Rule,
     Step,
     Text,
@@ -116,16 +118,41 @@ class FeaturePlan(_Section):
     )
 
 
+class Referral(_Section):
+    """Which event says that a customer brought another, and what it has of it."""
+
+    event: Name
+    referred: Name = Field(description="the category of the event that holds the id of who was referred")
+    credit: Number = Field(ge=0, le=1, description="of the referred customer's CLV that the referrer gets")
+
+
 class Value(_Section):
     """What a customer is worth."""
 
     margin_rate: Number = Field(gt=0, le=1)
     discount_rate: Number = Field(ge=0, lt=1, description="a year")
     cost_to_serve: Number = Field(0.0, ge=0, description="a customer a year, in the business's currency")
+    margin_rates: dict[Name, Rate] = Field({}, description="by event, where it is not margin_rate")
+    category_margin_rates: dict[Name, dict[Name, dict[str, Rate]]] = Field(
+        {}, description="by event, category and its value, before the event's own"
+    )
+    event_costs: dict[Name, Cost] = Field({}, description="what one event of a kind costs")
     revenue: tuple[Text, ...] = Field(
         (), description="events whose amounts are revenue; default the churn event"
     )
     limit: Days = 5 * 365
+    acquisition_cost: Cost = Field(0.0, description="of winning a customer, in the business's currency")
+    referral: Referral | None = None
+    cash_flows: File | None = Field(None, description="where cash flows by step go, beside the scores")
+
+    @property
+    def has_own_margins(self) -> bool:
+        """Whether rates of margin differ by event or category."""
+        return bool(self.margin_rates or self.category_margin_rates)
+
+    def margin_rate_of(self, event: str) -> float:
+        """Return the rate of margin of an event's amounts, its categories aside."""
+        return self.margin_rates.get(event, self.margin_rate)
 
 
 class Fact(_Section):

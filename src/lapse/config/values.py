@@ -160,4 +160,6 @@ Columns = Annotated[
 ]
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Cost = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
+Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1, le=1)]
 Rule = Literal["refuse", "drop"]

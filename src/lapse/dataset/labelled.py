@@ -19,7 +19,7 @@ from lapse.dataset.rows import Labelled, feature_frame, key_frame
 from lapse.errors import DataError, Problem
 from lapse.features import Recipe, fit_recipe
 from lapse.history import History
-from lapse.schema import Bucket, Snapshots
+from lapse.schema import Bool, Bucket, Float64, Snapshots
 
 
 def labelled(history: History, recipe: Recipe | None) -> Labelled:
@@ -67,9 +67,20 @@ def _early(
         event=np.zeros(len(asked), np.int8),
         duration_days=np.zeros(len(asked), np.int32),
         spend=np.full((len(asked), n_steps), np.nan),
+        margin=_placed(early, seen.margin),
+        event_cost=_placed(early, seen.event_cost),
     )
     whole.lapsed[early], whole.event[early] = seen.lapsed, seen.event
     whole.duration_days[early], whole.spend[early] = seen.duration_days, seen.spend
+    return whole
+
+
+def _placed(rows: Bool, money: Float64 | None) -> Float64 | None:
+    """Return money in its rows of a larger table, missing elsewhere; None where there is none."""
+    if money is None:
+        return None
+    whole = np.full((len(rows), money.shape[1]), np.nan)
+    whole[rows] = money
     return whole
 
 

@@ -28,7 +28,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lapse.cohort.purchases import PurchaseHistory
 from lapse.errors import DataError, Problem
-from lapse.evaluation import btyd
+from lapse.evaluation.censoring import kaplan_meier as product_limit
+from lapse.models.btyd import bg_nbd as repeat_buying
 from lapse.schema import Bool, Float64
 
 MOST_ROWS = 200_000
@@ -190,7 +191,7 @@ def bg_nbd(histories: Histories, y: npt.ArrayLike) -> Float64:
     logarithm turns them into probabilities. (The model's own probability of none needs no outcomes, but ranks
     worse and is not calibrated for rows that are at risk.)
     """
-    model = btyd.fit(histories.everybody)
+    model = repeat_buying.fit(histories.everybody)
     train, test = (
         _log_expected(model, one, histories.horizon_days) for one in (histories.train, histories.test)
     )
@@ -198,7 +199,7 @@ def bg_nbd(histories: Histories, y: npt.ArrayLike) -> Float64:
     return _second(calibration.predict_proba(test))
 
 
-def _log_expected(model: btyd.BgNbd, history: PurchaseHistory, horizon_days: int) -> Float64:
+def _log_expected(model: repeat_buying.BgNbd, history: PurchaseHistory, horizon_days: int) -> Float64:
     expected = np.maximum(model.expected_purchases(history, float(horizon_days)), 1e-9)
     logs: Float64 = np.log(expected)[:, None]
     return logs
@@ -221,12 +222,7 @@ def kaplan_meier(lapsed: Bool, duration_days: npt.NDArray[Any], days: npt.ArrayL
     >>> kaplan_meier(np.array([True, False, True, False]), np.array([10, 20, 30, 40]), [5, 10, 30, 90])
     array([1.   , 0.75 , 0.375, 0.375])
     """
-    day, place = np.unique(duration_days, return_inverse=True)
-    died = np.bincount(place, np.asarray(lapsed, np.float64), len(day))
-    at_risk = np.cumsum(np.bincount(place, minlength=len(day))[::-1])[::-1]
-    survival = np.concatenate([[1.0], np.cumprod(1 - died / at_risk)])
-    reached: Float64 = survival[np.searchsorted(day, np.asarray(days), side="right")]
-    return reached
+    return product_limit(lapsed, duration_days).at(days)
 
 
 def compare(

@@ -71,7 +71,8 @@ def _leaves(tree: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, st
 def question(business: Business) -> dict[str, Any]:
     """Return what a model's predictions mean, as far as the config decides it.
 
-    ``value`` belongs to it: the limits of the tiers are money, found under the values of training.
+    ``value`` belongs to it: the limits of the tiers are money, found under the values of training. Where cash
+    flows go does not, nor what is worked out of the scores alone.
     """
     return {
         "business": business.business,
@@ -79,7 +80,10 @@ def question(business: Business) -> dict[str, Any]:
         "timezone": business.timezone,
         "churn": business.churn.model_dump(mode="json"),
         "snapshots.horizon": business.snapshots.horizon,
-        "value": business.value.model_dump(mode="json") | {"revenue": list(business.revenue_events)},
+        "value": business.value.model_dump(
+            mode="json", exclude={"cash_flows", "acquisition_cost", "referral"}
+        )
+        | {"revenue": list(business.revenue_events)},
         "features": business.features.model_dump(mode="json", exclude={"trusted"}),
         "events": {
             name: {

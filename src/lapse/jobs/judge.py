@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from lapse.dataset import Labelled
 from lapse.evaluation import pictures
@@ -21,6 +20,7 @@ from lapse.evaluation.survival import observe_steps
 from lapse.evaluation.tables import evaluate_lifetime, evaluate_money, evaluate_probabilities
 from lapse.evaluation.yardsticks import Histories, compare, kaplan_meier
 from lapse.jobs.estimators import Estimators
+from lapse.jobs.spread import realised_margin, some_customers
 from lapse.schema import Bool, Float64, to_date
 from lapse.value import DAYS_A_YEAR, cash_flows, expected_spend
 
@@ -101,18 +101,6 @@ def judge(data: Labelled, estimators: Estimators) -> Verdict:
     return Verdict(evaluation, _draw(evaluation, happened.lapsed, said))
 
 
-def some_customers(data: Labelled, most: int) -> Labelled:
-    """Return the rows of as many customers as have about so many rows; everything where there are no more.
-
-    Customers are chosen by a hash of their ids: the same ones whenever they are asked for, and more of them
-    where more rows are wanted.
-    """
-    if len(data) <= most:
-        return data
-    place = pd.util.hash_pandas_object(data.keys["customer_id"], index=False).to_numpy() / 2.0**64
-    return data.take(place < most / len(data))
-
-
 def observed_steps(test: Labelled, most: int) -> Float64:
     """Return what the data shows of each test row at the end of at most so many steps; NaN beyond it."""
     happened, step = test.labels, test.business.step_days
@@ -137,7 +125,9 @@ def realised_flows(test: Labelled, horizon_steps: int) -> Float64:
     value = test.business.value
     middle = (starts + step / 2) / DAYS_A_YEAR
     served = stayed * value.cost_to_serve * step / DAYS_A_YEAR
-    margin = happened.spend[:, :horizon_steps] * value.margin_rate
+    margin = realised_margin(test)[:, :horizon_steps]
+    if happened.event_cost is not None:
+        margin = margin - happened.event_cost[:, :horizon_steps]
     flows: Float64 = (margin - served) * (1.0 + value.discount_rate) ** -middle
     return flows
 

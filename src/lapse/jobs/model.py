@@ -23,12 +23,28 @@ from lapse.explain.reasons import reasons
 from lapse.features import Recipe
 from lapse.jobs.clock import Clock
 from lapse.jobs.drift import refuse_drift
-from lapse.jobs.estimators import Estimators
+from lapse.jobs.estimators import Estimators, Valued
 from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
 from lapse.segments import TierLimits, tiers
 
 _REASON_COLUMNS = tuple(f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect"))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The score table of some customers, and what stands behind it.
+
+    Attributes
+    ----------
+    table : DataFrame
+        See :meth:`Model.score`.
+    valued : Valued or None
+        Of the customers at risk, in the order of the dataset; None where there is none.
+    """
+
+    table: pd.DataFrame
+    valued: Valued | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,10 @@ class Model:
         GateError
             If the features were computed by another recipe than the model's.
         """
+        return self.scored(data, clock).table
+
+    def scored(self, data: Unlabelled, clock: Clock | None = None) -> Scored:
+        """Return the score table as :meth:`score` does, with the cash flows behind it and their sums."""
         if not isinstance(data, Unlabelled):
             hint = "call lapse.snapshots(history, as_of=...)"
             raise DataError(Problem("dataset", "rows", "those of one as-of date", "labelled ones", hint))
@@ -114,18 +134,21 @@ class Model:
             hint = "pass recipe=model.recipe to lapse.snapshots"
             raise GateError(Problem("dataset", "recipe", "the model's own", "another one", hint))
         excluded = data.excluded.rename(columns={"reason": "exclusion_reason"}).assign(status="excluded")
-        parts = [excluded] if len(data) == 0 else [self._scored(data, clock or Clock()), excluded]
+        valued, parts = None, [excluded]
+        if len(data):
+            clock = clock or Clock()
+            with clock("prediction"):
+                valued = self.estimators.valued(data.features)
+            parts = [self._scored(data, valued.predicted, clock), excluded]
         table = pd.concat(parts, ignore_index=True).assign(
             currency=self.business.currency,
             model_name=self.name,
             model_version=self.version,
             config_hash=self.business.config_hash,
         )
-        return table.sort_values(["customer_id", "as_of"], ignore_index=True)
+        return Scored(table.sort_values(["customer_id", "as_of"], ignore_index=True), valued)
 
-    def _scored(self, data: Unlabelled, clock: Clock) -> pd.DataFrame:
-        with clock("prediction"):
-            predicted = self.estimators.predict(data.features)
+    def _scored(self, data: Unlabelled, predicted: pd.DataFrame, clock: Clock) -> pd.DataFrame:
         with clock("reasons"):
             told = self.explain(data)[list(_REASON_COLUMNS)]
         tier = pd.Series(tiers(self.tier_limits, predicted["clv"].to_numpy()), predicted.index).astype("str")

@@ -5,7 +5,8 @@ In: tables of one schema, as they come. Out: the file, a row group each, closed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,6 +36,24 @@ def write_tables(
             writer.write_table(table)
         if writer is not None and (told := dict(metadata())):
             writer.add_key_value_metadata(told)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+@contextmanager
+def open_tables(file: Path, compression: str = "zstd") -> Iterator[Callable[[Iterable[pa.Table]], None]]:
+    """Give what writes tables into one file, as often as it is called; without any there is no file."""
+    writer: pq.ParquetWriter | None = None
+
+    def write(tables: Iterable[pa.Table]) -> None:
+        nonlocal writer
+        for table in tables:
+            writer = writer or pq.ParquetWriter(file, table.schema, compression=compression)
+            writer.write_table(table)
+
+    try:
+        yield write
     finally:
         if writer is not None:
             writer.close()

@@ -24,6 +24,7 @@ from lapse.jobs.clock import shares
 from lapse.jobs.estimators import LEVEL
 from lapse.jobs.model import Model
 from lapse.jobs.tables import lines, titled
+from lapse.jobs.totals import in_words, told_of
 from lapse.schema import Float64, Int64
 
 METADATA_KEY = "lapse"
@@ -51,6 +52,8 @@ class Notes:
         Rows whose category did not occur at training; the model takes it for missing.
     seconds : mapping of stage to float
         Where the time of the job went.
+    value : mapping
+        What all who are scored are worth together: see :func:`lapse.jobs.totals.told_of`.
     """
 
     lifetime_limit_days: int
@@ -58,16 +61,24 @@ class Notes:
     hindsight_until: str = ""
     unknown_categories: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    value: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, model: Model, as_of: date, unknown: Mapping[str, int], seconds: Mapping[str, float] | None = None
+        cls,
+        model: Model,
+        as_of: date,
+        unknown: Mapping[str, int],
+        seconds: Mapping[str, float] | None = None,
+        sums: Mapping[str, float] | None = None,
     ) -> Notes:
         """Return what is to be said of one date's scores by one model."""
         learned = date.fromisoformat(model.facts["last_as_of"])
         known_until = learned + timedelta(days=model.business.snapshots.horizon)
         hindsight = str(known_until) if as_of < known_until else ""
-        return cls(model.business.value.limit, LEVEL, hindsight, dict(sorted(unknown.items())), seconds or {})
+        told = told_of(sums or {}, model.estimators.spreads.shocks)
+        limit, met = model.business.value.limit, dict(sorted(unknown.items()))
+        return cls(limit, LEVEL, hindsight, met, seconds or {}, told)
 
     @classmethod
     def read(cls, file: Path) -> Notes:
@@ -181,7 +192,7 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     text = (
         f"{totals.scored:,} customers scored; not scored: {excluded or 'nobody'}\n"
         f"{totals.lapses:,.0f} lapses expected; CLV of all {totals.clv:,.0f} {currency}, of which at risk "
-        f"{totals.at_risk:,.0f} {currency}\n{notes.bounds}\n\n"
+        f"{totals.at_risk:,.0f} {currency}\n{notes.bounds}\n{in_words(notes.value, currency)}\n\n"
         f"{titled(title, lines(_head(shown)))}\n\n{time_told}{file}"
     )
     return document, text

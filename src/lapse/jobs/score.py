@@ -43,8 +43,9 @@ from lapse.jobs.partition import Notes
 from lapse.jobs.progress import Advance, silent
 from lapse.jobs.reach import scores_problems
 from lapse.jobs.threads import each_bucket
-from lapse.jobs.unfinished import Told, Unfinished
+from lapse.jobs.unfinished import Told, Unfinished, added
 from lapse.schema import SCORE_COLUMNS, to_date
+from lapse.value import flow_tables
 
 _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(
@@ -57,6 +58,7 @@ _TYPES: dict[str, pa.DataType] = {
 }  # fmt: skip
 _SCORED_AT = pa.timestamp("us", tz="UTC")
 _HIDDEN = ".scores.complete"
+_HIDDEN_FLOWS = ".cash_flows.complete"
 
 
 def score(
@@ -96,6 +98,7 @@ def score(
         try:
             told = _score_buckets(history, model, day, unfinished, advance)
             _put_together(history, model, day, unfinished, told, partition / _HIDDEN)
+            _put_flows_together(model, day, unfinished, history.n_buckets)
         except Exception:
             unfinished.remove()
             raise
@@ -112,10 +115,26 @@ def _put_together(
 
     def notes() -> dict[str, str]:
         seconds = {**told.seconds, "putting together": time.monotonic() - start}
-        return Notes.of(model, to_date(day), told.unknown, seconds).metadata()
+        return Notes.of(model, to_date(day), told.unknown, seconds, told.sums).metadata()
 
     now = pa.scalar(datetime.now(UTC), _SCORED_AT)
     unfinished.put_together(history.n_buckets, file, ("scored_at", now), notes)
+
+
+def _put_flows_together(model: Model, day: int, unfinished: Unfinished, n_buckets: int) -> None:
+    """Write the cash flows of all buckets, where they are asked for, and replace those of the date."""
+    folder = model.business.value.cash_flows
+    if folder is None:
+        return
+    partition = folder / f"as_of={to_date(day)}"
+    partition.mkdir(parents=True, exist_ok=True)
+    hidden = partition / _HIDDEN_FLOWS
+    try:
+        unfinished.put_beside_together(n_buckets, hidden)
+        hidden.replace(partition / "cash_flows.parquet")
+    except Exception:
+        hidden.unlink(missing_ok=True)
+        raise
 
 
 def _stamp(history: History, model: Model, day: int) -> dict[str, Any]:
@@ -212,20 +231,27 @@ def _of_the_clock(reading: float, scoring: float, busy: Mapping[str, float]) -> 
 def _score_bucket(history: History, model: Model, day: int, unfinished: Unfinished, number: int) -> Told:
     """Score one bucket piece by piece, each on its way to disk before the next one is made."""
     clock, rows, unknown = Clock(), 0, Counter[str]()
+    sums: dict[str, float] = {}
+    value = model.business.value
 
     def pieces() -> Iterator[pa.Table]:
-        nonlocal rows
+        nonlocal rows, sums
         with clock("reading buckets"):
             bucket = history.bucket(number)
-        for part in clock.each("features", bucket_parts(history, bucket, day, model.recipe)):
-            scores = model.score(part, clock)
-            unknown.update(model.unknown_categories(part))
-            rows += len(scores)
-            with clock("writing"):  # until the next piece is asked for
-                yield to_arrow(scores, part)
+        with unfinished.beside(number) as write_beside:
+            for part in clock.each("features", bucket_parts(history, bucket, day, model.recipe)):
+                scores, valued = (scored := model.scored(part, clock)).table, scored.valued
+                unknown.update(model.unknown_categories(part))
+                rows += len(scores)
+                sums = added(sums, valued.sums if valued else {})
+                with clock("writing"):  # until the next piece is asked for
+                    if value.cash_flows is not None and valued is not None:
+                        step = model.business.step_days
+                        write_beside(flow_tables(part.keys, valued.flows, step, value.limit))
+                    yield to_arrow(scores, part)
 
     def told() -> Told:
-        return Told(rows, dict(unknown), dict(clock.seconds))
+        return Told(rows, dict(unknown), dict(clock.seconds), sums)
 
     unfinished.write(number, pieces(), told)
     return told()

@@ -15,7 +15,7 @@ from typing import Any
 
 from lapse.errors import DataError, GateError, Problem
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever what a folder holds means something else than before."""
 
 AGAIN = "train again: 'lapse train'"

@@ -16,6 +16,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lapse.jobs.parquet import write_tables
+from lapse.jobs.parquet import open_tables, write_tables
 
 FOLDER = ".scores.unfinished"
 _KEY = "part"
@@ -40,21 +41,31 @@ class Told:
         Rows with a category that training never saw.
     seconds : mapping of stage to float
         How long each took.
+    sums : mapping of name to float
+        What is added up over customers.
     """
 
     rows: int = 0
     unknown: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    sums: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def sum(cls, parts: Iterable[Told]) -> Told:
         """Return the totals of several parts."""
         rows, unknown, seconds = 0, Counter[str](), Counter[str]()
+        sums: dict[str, float] = {}
         for part in parts:
             rows += part.rows
             unknown.update(part.unknown)
             seconds.update(part.seconds)
-        return cls(rows, dict(unknown), dict(seconds))
+            sums = added(sums, part.sums)
+        return cls(rows, dict(unknown), dict(seconds), sums)
+
+
+def added(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """Return the sums of two parts, name by name."""
+    return {name: sums.get(name, 0.0) + more.get(name, 0.0) for name in {**sums, **more}}
 
 
 class Unfinished:
@@ -101,6 +112,23 @@ class Unfinished:
         _flush(hidden)
         hidden.replace(self._part(number))
 
+    @contextmanager
+    def beside(self, number: int) -> Iterator[Callable[[Iterable[pa.Table]], None]]:
+        """Give what writes further tables beside one bucket's scores; kept if nothing goes wrong."""
+        hidden = self.folder / f"{number}.beside.half"
+        with open_tables(hidden) as write:
+            yield write
+        if hidden.exists():
+            _flush(hidden)
+            hidden.replace(self._beside(number))
+
+    def put_beside_together(self, n_parts: int, file: Path) -> None:
+        """Write what lies beside all parts into one file, and see it safely on disk."""
+        there = (part for number in range(n_parts) if (part := self._beside(number)).is_file())
+        write_tables(file, (table for part in there for table in _groups(part)))
+        if file.exists():
+            _flush(file)
+
     def put_together(
         self,
         n_parts: int,
@@ -119,9 +147,7 @@ class Unfinished:
         """Yield the rows of all parts, in their order, with the constant column."""
         name, value = last
         for number in range(n_parts):
-            part = pq.ParquetFile(self._part(number))
-            for group in range(part.num_row_groups):
-                table = part.read_row_group(group).replace_schema_metadata(None)
+            for table in _groups(self._part(number)):
                 yield table.append_column(name, pa.repeat(value, len(table)))
 
     def remove(self) -> None:
@@ -130,6 +156,16 @@ class Unfinished:
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number}.part"
+
+    def _beside(self, number: int) -> Path:
+        return self.folder / f"{number}.beside"
+
+
+def _groups(file: Path) -> Iterator[pa.Table]:
+    """Yield a file's row groups, one in memory at a time."""
+    with pq.ParquetFile(file) as part:
+        for group in range(part.num_row_groups):
+            yield part.read_row_group(group).replace_schema_metadata(None)
 
 
 def _flush(file: Path) -> None:

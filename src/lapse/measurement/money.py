@@ -1,9 +1,10 @@
-"""What customers brought in a span of days: margin less cost to serve, from rows known by a day.
+"""What customers brought in a span of days: margin less what they cost, from rows known by a day.
 
 In: a bucket, and for each row a customer with its span. Out: money, and the days on which it was a customer.
-The **margin** is ``margin_rate`` times the signed amounts of the revenue events on days of the span; the
-**cost** is ``cost_to_serve`` a year for the days of the span at whose end it was at risk. A row that became
-known after the given day does not exist.
+The **margin** is what is left of the signed amounts of the revenue events on days of the span
+(:mod:`lapse.cohort.contribution`); the **cost** is that of the events under ``event_costs`` on such days,
+and ``cost_to_serve`` a year for the days of the span at whose end it was at risk. A row that became known
+after the given day does not exist.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from lapse.cohort import contribution
 from lapse.config import Business
 from lapse.history.spells import covers_of
 from lapse.schema import Bucket, Float64, Int32, Int64
@@ -20,7 +22,7 @@ from lapse.value import DAYS_A_YEAR
 def margins(
     business: Business, bucket: Bucket, customer: Int64, after: Int32, until: Int32, known: Int32
 ) -> Float64:
-    """Return the margin less cost to serve of each row's customer in ``(after, until]``.
+    """Return the margin less costs of each row's customer in ``(after, until]``.
 
     Parameters
     ----------
@@ -38,25 +40,19 @@ def margins(
     float64, shape (n,)
         In the business's currency, to four decimals: what is left of sums that cancel must not decide a sign.
     """
-    revenue = np.zeros(len(customer))
-    for kind in business.revenue_events:
-        events = bucket.events[kind]
-        _add_amounts(
-            events.offsets,
-            events.day,
-            events.known_day,
-            events.amount,
-            customer,
-            after,
-            until,
-            known,
-            revenue,
-        )
-    cost: Float64 = np.zeros(len(customer))
+    left: Float64 = np.zeros(len(customer))
+    for sign, money in (
+        (1.0, contribution.margins(business, bucket)),
+        (-1.0, contribution.event_costs(business, bucket)),
+    ):
+        for kind, of_row in money.items():
+            events, signed = bucket.events[kind], sign * of_row
+            span = (customer, after, until, known, left)
+            _add_amounts(events.offsets, events.day, events.known_day, signed, *span)
     if business.value.cost_to_serve > 0:
         days = days_served(business, bucket, customer, after, until, known)
-        cost += days * (business.value.cost_to_serve / DAYS_A_YEAR)
-    rounded: Float64 = np.round(revenue * business.value.margin_rate - cost, 4) + 0.0  # no negative zero
+        left -= days * (business.value.cost_to_serve / DAYS_A_YEAR)
+    rounded: Float64 = np.round(left, 4) + 0.0  # no negative zero
     return rounded
 
 

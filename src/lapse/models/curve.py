@@ -6,6 +6,8 @@ calibrated churn probability, remaining lifetime as a restricted mean, and quant
 The survival at the snapshot itself is 1 and is not stored: column k - 1 holds the end of step k. Between
 steps survival is a straight line, so lapses are spread evenly over a step. Nobody lapses before the last
 cover that is known has ended and the grace is over: until that day, known at the snapshot, survival is 1.
+Whoever has no further cover lapses on that very day: so much of its step's lapses as were seen to fall on it
+do so at once, and survival jumps.
 
 Refused (ValueError): shapes that differ, survival that rises or leaves [0, 1] or falls before the first day
 on which a lapse can happen, a limit beyond the curve.
@@ -13,10 +15,11 @@ on which a lapse can happen, a limit beyond the curve.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lapse.models.incidence import check_shares, cumulative_incidence, lapses_by_cause
 from lapse.schema import Bool, Float64, Int64
 
 _TOLERANCE = 1e-9
@@ -37,28 +40,56 @@ class Curve:
     earliest_days : float64, shape (n,), optional
         Days to the first day on which the customer can lapse; by default nothing is known of it. Within its
         step survival falls from that day on.
+    first_day_share : float, default 0
+        In [0, 1]: of the lapses in the step of that day, the share that falls on the day itself.
+    margin : float64, shape (n, n_steps), optional
+        Expected margin of step k, given a customer at its start, where rates differ by event or category; by
+        default the business's one rate of the spend.
+    event_cost : float64, shape (n, n_steps), optional
+        What the events of step k are expected to cost, given a customer at its start.
+    cause_shares : float64, shape (n, n_causes, n_steps), optional
+        Of those who lapse in step k, the share of each cause; 1 together. By default there is one cause.
+    causes : tuple of int
+        Event codes of these causes, in their order; empty without shares.
     """
 
     step_days: int
     survival: Float64
     spend: Float64
     earliest_days: Float64 | None = None
+    margin: Float64 | None = field(default=None, kw_only=True)
+    event_cost: Float64 | None = field(default=None, kw_only=True)
+    first_day_share: float = field(default=0.0, kw_only=True)
+    cause_shares: Float64 | None = field(default=None, kw_only=True)
+    causes: tuple[int, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.survival.ndim != 2 or not self.survival.shape[1] or self.step_days < 1:
             raise ValueError("a curve needs survival of shape (n, n_steps), n_steps >= 1, and step_days >= 1")
-        if self.spend.shape != self.survival.shape:
-            raise ValueError(f"spend has shape {self.spend.shape}, survival {self.survival.shape}")
-        if not np.isfinite(self.spend).all():
-            raise ValueError("spend must be finite")
+        for name in ("spend", "margin", "event_cost"):
+            self._check_money(name, getattr(self, name))
         start = self.at_start
         if not ((self.survival >= 0) & (self.survival <= start + _TOLERANCE)).all():
             raise ValueError("survival must fall from 1 and never below 0")
         if self.earliest_days is not None and self.earliest_days.shape != (len(self.survival),):
             raise ValueError("earliest_days must be one number a row")
+        if not 0 <= self.first_day_share <= 1:
+            raise ValueError(f"first_day_share must lie in [0, 1], not {self.first_day_share}")
         over = np.arange(1, self.n_steps + 1) <= sure_steps(self.earliest, self.step_days)[:, None]
         if (self.survival[over] < 1.0 - _TOLERANCE).any():
             raise ValueError("survival must not fall before a lapse can happen")
+        if self.cause_shares is not None:
+            check_shares(self.cause_shares, self.survival)
+        if len(self.causes) != (0 if self.cause_shares is None else self.cause_shares.shape[1]):
+            raise ValueError("causes must name each share, and none without shares")
+
+    def _check_money(self, name: str, money: Float64 | None) -> None:
+        if money is None:
+            return
+        if money.shape != self.survival.shape:
+            raise ValueError(f"{name} has shape {money.shape}, survival {self.survival.shape}")
+        if not np.isfinite(money).all():
+            raise ValueError(f"{name} must be finite")
 
     @property
     def n_steps(self) -> int:
@@ -82,6 +113,27 @@ class Curve:
         days = self.earliest[:, None] - self.step_days * np.arange(self.n_steps)
         share: Float64 = np.clip(days / self.step_days, 0.0, 1.0)
         return share
+
+    @property
+    def first_day_lapses(self) -> Float64:
+        """Of the lapses of each step, the share on the earliest day itself, float64 of shape (n, n_steps)."""
+        own = np.arange(self.n_steps) == sure_steps(self.earliest, self.step_days)[:, None]
+        share: Float64 = np.where(own & (self.earliest > 0)[:, None], self.first_day_share, 0.0)
+        return share
+
+    @property
+    def lapses_by_cause(self) -> Float64:
+        """P(lapse in step k for each cause), float64 of shape (n, n_causes, n_steps)."""
+        return lapses_by_cause(self.survival, self._shares)
+
+    @property
+    def incidence(self) -> Float64:
+        """P(lapsed by the end of step k for each cause), float64 of shape (n, n_causes, n_steps)."""
+        return cumulative_incidence(self.survival, self._shares)
+
+    @property
+    def _shares(self) -> Float64:
+        return np.ones_like(self.survival)[:, None, :] if self.cause_shares is None else self.cause_shares
 
     def needs(self, limit_days: int) -> int:
         """Return how many steps a limit takes, the last perhaps in part.
@@ -210,18 +262,20 @@ def alive_share(curve: Curve, limit_days: int) -> Float64:
     steps = len(part)
     start, flat = curve.at_start[:, :steps], curve.flat_share[:, :steps]
     falls = np.maximum(part - flat, 0.0)
-    lost = np.divide(falls**2, 2 * (1.0 - flat), out=np.zeros_like(flat), where=flat < 1.0)
+    at_once = curve.first_day_lapses[:, :steps]
+    slowly = np.divide(falls**2, 2 * (1.0 - flat), out=np.zeros_like(flat), where=flat < 1.0)
+    lost = at_once * falls + (1.0 - at_once) * slowly
     area: Float64 = start * part - (start - curve.survival[:, :steps]) * lost
     return area
 
 
-def lifetime_quantile_days(curve: Curve, share: float, limit_days: int) -> tuple[Float64, Bool]:
+def lifetime_quantile_days(curve: Curve, share: float | Float64, limit_days: int) -> tuple[Float64, Bool]:
     """Return the day by which a share of customers like this one has lapsed, at most the limit.
 
     Parameters
     ----------
     curve : Curve
-    share : float
+    share : float or float64, shape (n,)
         In (0, 1): 0.5 for the median.
     limit_days : int
 
@@ -238,19 +292,21 @@ def lifetime_quantile_days(curve: Curve, share: float, limit_days: int) -> tuple
     >>> days.tolist(), capped.tolist()
     ([52.5, 60.0], [False, True])
     """
-    if not 0 < share < 1:
+    gone = np.broadcast_to(np.asarray(share, np.float64), (len(curve.survival),))
+    if not ((gone > 0) & (gone < 1)).all():
         raise ValueError(f"a share in (0, 1), not {share}")
     steps = curve.needs(limit_days)
-    stays = 1.0 - share
+    stays = 1.0 - gone
     survival = curve.survival[:, :steps]
-    fallen: Bool = survival <= stays
+    fallen: Bool = survival <= stays[:, None]
     found: Bool = survival[:, -1] <= stays
     step: Int64 = fallen.argmax(axis=1)
     row = np.arange(len(survival))
     start, end = curve.at_start[row, step], survival[row, step]
     fallen_share = np.divide(start - stays, start - end, out=np.zeros(len(row)), where=start > end)
-    flat = curve.flat_share[row, step]
-    inside = flat + (1.0 - flat) * fallen_share
+    flat, at_once = curve.flat_share[row, step], curve.first_day_lapses[row, step]
+    slowly = np.maximum(fallen_share - at_once, 0.0)
+    inside = flat + (1.0 - flat) * np.divide(slowly, 1.0 - at_once, out=slowly, where=at_once < 1.0)
     days: Float64 = np.where(found, (step + inside) * curve.step_days, np.inf)
     return np.minimum(days, limit_days), days > limit_days
 
@@ -260,14 +316,19 @@ def lifetime_interval_days(
 ) -> tuple[Float64, Float64, Bool]:
     """Return lower and upper bound of the remaining lifetime, and where the upper one is the limit.
 
-    They are quantiles, with at least the share ``level`` of customers like this one between them, as many
-    below as above; and they are moved apart where the mean, :func:`remaining_lifetime_days`, lies outside,
-    because most outlive the limit or a few live on for long. This is the spread of what may happen to one
-    customer, not the uncertainty of the model.
+    They are quantiles with at least the share ``level`` of customers like this one between them, as many
+    below as above, where nothing else is said. Where a bound is the earliest day or the limit, on which many
+    lapse or end at once, fewer than that lie beyond it; what is over is left to the other side, so that the
+    interval is no wider than it must be. Bounds are moved apart where the mean,
+    :func:`remaining_lifetime_days`, lies outside, because most outlive the limit or a few live on for long.
+    This is the spread of what may happen to one customer, not the uncertainty of the model.
     """
-    mean = remaining_lifetime_days(curve, limit_days)
-    lower, _ = lifetime_quantile_days(curve, (1 - level) / 2, limit_days)
-    upper, capped = lifetime_quantile_days(curve, (1 + level) / 2, limit_days)
+    mean, left = remaining_lifetime_days(curve, limit_days), 1.0 - level
+    lower, never_sooner = lifetime_quantile_days(curve, left / 2, limit_days)
+    below = np.where((lower <= curve.earliest) | never_sooner, 0.0, left / 2)
+    upper, capped = lifetime_quantile_days(curve, level + below, limit_days)
+    above = np.where(capped, 0.0, left - below)
+    lower, _ = lifetime_quantile_days(curve, np.maximum(left - above, left / 2), limit_days)
     return np.minimum(lower, mean), np.maximum(upper, mean), capped
 
 

@@ -1,20 +1,22 @@
 """Which steps of a life were seen: person-period rows counted, before any is written.
 
-In: whether and after how many days each snapshot's customer lapsed, and how long it could be followed. Out:
-how many steps of each were seen, who was at risk in each step and who lapsed in it, and the last step of
-which enough is known.
+In: whether and after how many days each snapshot's customer lapsed, how long it could be followed, and where
+it came under observation late, when. Out: how many steps of each were seen, who was at risk in each step and
+who lapsed in it, and the last step of which enough is known.
 
-Refused (:class:`~lapse.errors.DataError`): event codes below 0, a follow-up shorter than the duration, nobody
-who lapses in a step that was wholly seen.
+Who comes under observation inside a step counts there for the part that was seen, unless it lapses in it.
+
+Refused (:class:`~lapse.errors.DataError`): nobody who lapses in a step that was wholly seen.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import numpy.typing as npt
 
 from lapse.errors import DataError, Problem
-from lapse.models import inputs
+from lapse.models.person_time import PersonTime
 from lapse.schema import Bool, Float64, Int64
 
 MIN_ROWS = 50
@@ -24,65 +26,97 @@ MIN_EVENTS = 10
 """Fewest events in that step or after it."""
 
 
-def lapsed_of(event: npt.ArrayLike, n: int) -> Bool:
-    """Return whether each event code is that of a lapse, bool of shape (n,)."""
-    code = inputs.numbers("event", event, n)
-    if ((code < 0) | (code != np.floor(code))).any():
-        raise DataError(
-            Problem("outcomes", "event", "0 (not lapsed) or the code of a cause", "another number")
-        )
-    lapsed: Bool = code > 0
-    return lapsed
+@dataclass(frozen=True)
+class Exposure:
+    """Of each row of a table, the steps that were seen.
 
-
-def rows_by_exposure(lapsed: Bool, duration: Float64, step_days: int) -> tuple[Int64, Float64]:
-    """Return the rows of each snapshot, and how much of its last step was seen, in (0, 1]."""
-    rows = np.ceil(duration / step_days)
-    part: Float64 = np.where(lapsed, 1.0, duration / step_days - (rows - 1))
-    return rows.astype(np.int64), part
-
-
-def rows_by_follow_up(
-    lapsed: Bool, duration: Float64, follow_up: Float64, step_days: int
-) -> tuple[Int64, Float64]:
-    """Return the rows of each snapshot, none of them cut; and ones."""
-    if (short := follow_up < duration).any():
-        raise DataError(
-            Problem(
-                "outcomes",
-                "follow_up_days",
-                "at least the duration",
-                "less",
-                count=int(short.sum()),
-                example=f"row {int(short.argmax())}",
-            )
-        )
-    whole = np.floor(follow_up / step_days)
-    seen = np.where(lapsed, np.ceil(duration / step_days), np.floor(duration / step_days))
-    return np.minimum(whole, seen).astype(np.int64), np.ones(len(duration))
-
-
-def counts(rows: Int64, part: Float64, ends: Bool) -> tuple[Float64, Float64]:
-    """Return how many were at risk in each step, and how many lapsed in it; both at least somewhere above
-    0.
+    Attributes
+    ----------
+    first : int64, shape (n,)
+        Steps that were over when it came under observation: 0 for most.
+    last : int64, shape (n,)
+        Last step that was seen; not after ``first`` where none was.
+    missed : float64, shape (n,)
+        Part of the step after ``first`` that was over by then, in [0, 1).
+    part : float64, shape (n,)
+        How much of the last step was seen, in (0, 1].
+    ends : bool, shape (n,)
+        Whether it lapsed in the last step.
+    weight : float64, shape (n,)
     """
-    n_steps = int(rows.max(initial=0))
-    if not n_steps or not (ends & (rows > 0)).any():
-        raise DataError(
-            Problem(
-                "outcomes",
-                "event",
-                "customers who lapse in a step that was wholly seen",
-                "none",
-                "a longer history, or shorter steps",
-            )
+
+    first: Int64
+    last: Int64
+    missed: Float64
+    part: Float64
+    ends: Bool
+    weight: Float64
+
+    @classmethod
+    def of(cls, person: PersonTime, step_days: int) -> Exposure:
+        """Return the steps of a checked table.
+
+        With a follow-up, a step that the end of the data cuts is left out for all who are at risk in it.
+        """
+        duration, lapsed = person.duration, person.lapsed
+        until = np.ceil(duration / step_days)
+        if person.follow_up is None:
+            last, part = until, np.where(lapsed, 1.0, duration / step_days - (until - 1))
+        else:
+            seen = np.where(lapsed, until, np.floor(duration / step_days))
+            last, part = np.minimum(np.floor(person.follow_up / step_days), seen), np.ones(len(duration))
+        first = np.floor(person.entry / step_days)
+        missed: Float64 = person.entry / step_days - first
+        steps = last.astype(np.int64)
+        return cls(first.astype(np.int64), steps, missed, part, lapsed & (last == until), person.weight)
+
+    @property
+    def rows(self) -> Int64:
+        """Person-period rows of each, int64 of shape (n,)."""
+        rows: Int64 = np.maximum(self.last - self.first, 0)
+        return rows
+
+    def seen(self, snapshot: Int64, step: Int64) -> tuple[Bool, Float64]:
+        """Return, of person-period rows, whether they are lapses, and their weights; both of shape (m,)."""
+        last = step == self.last[snapshot]
+        label: Bool = self.ends[snapshot] & last
+        part = np.where(last, self.part[snapshot], 1.0)
+        part -= np.where(step == self.first[snapshot] + 1, self.missed[snapshot], 0.0)
+        return label, np.where(label, 1.0, part) * self.weight[snapshot]
+
+    def counts(self) -> tuple[Float64, Float64]:
+        """Return how many were at risk in each step, and how many lapsed in it, weighted.
+
+        Returns
+        -------
+        at_risk, events : float64, shape (n_steps,)
+            Both above 0 somewhere.
+
+        Raises
+        ------
+        DataError
+            If nobody lapses in a step that was wholly seen.
+        """
+        some = self.rows > 0
+        n_steps = int(self.last[some].max(initial=0))
+        if not (self.ends & some).any():
+            hint = "a longer history, or shorter steps"
+            wanted = "customers who lapse in a step that was wholly seen"
+            raise DataError(Problem("outcomes", "event", wanted, "none", hint))
+
+        def by_step(step: Int64, weight: Float64) -> Float64:
+            return np.bincount(step, weights=weight, minlength=n_steps).astype(np.float64)
+
+        last, first, weight = self.last[some] - 1, self.first[some], self.weight[some]
+        whole = by_step(last, weight)
+        longer = np.cumsum(whole[::-1])[::-1] - whole
+        came_after = np.cumsum(by_step(first, weight)[::-1])[::-1] - by_step(first, weight)
+        missed = np.where(self.ends[some] & (first == last), 0.0, self.missed[some])
+        at_risk = (
+            by_step(last, self.part[some] * weight) + longer - came_after - by_step(first, missed * weight)
         )
-    some = rows > 0
-    last = np.bincount(rows[some] - 1, weights=part[some], minlength=n_steps)
-    whole = np.bincount(rows[some] - 1, minlength=n_steps)
-    longer = np.cumsum(whole[::-1])[::-1] - whole
-    events = np.bincount(rows[some & ends] - 1, minlength=n_steps)
-    return (last + longer).astype(np.float64), events.astype(np.float64)
+        ends = self.ends[some]
+        return at_risk, by_step(last[ends], weight[ends])
 
 
 def observed_steps(at_risk: Float64, events: Float64) -> int:

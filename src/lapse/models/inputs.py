@@ -70,6 +70,15 @@ def durations(duration_days: npt.ArrayLike, n: int) -> Float64:
     return duration
 
 
+def elapsed(elapsed_days: npt.ArrayLike, n: int) -> Float64:
+    """Return days that are over, one number or one a row, at least 0, as float64, shape (n,)."""
+    given = np.asarray(elapsed_days)
+    days = numbers("elapsed_days", np.full(n, given) if given.ndim == 0 else given, n)
+    if (days < 0).any():
+        raise DataError(Problem("outcomes", "elapsed_days", "at least 0", f"{days.min():g}"))
+    return days
+
+
 def numbers(name: str, values: npt.ArrayLike, n: int) -> Float64:
     """Return finite numbers as float64, shape (n,)."""
     array: Any = np.asarray(values)
@@ -95,13 +104,13 @@ def numbers(name: str, values: npt.ArrayLike, n: int) -> Float64:
     return number
 
 
-def days(as_of: npt.ArrayLike, n: int) -> Int32:
+def days(as_of: npt.ArrayLike, n: int, name: str = "as_of") -> Int32:
     """Return dates (objects, datetime64 or ISO 8601 text) or whole day numbers as int32, shape (n,)."""
     values = pd.Series(np.asarray(as_of))
     if not pd.api.types.is_numeric_dtype(values.dtype):
         try:
             dates = pd.to_datetime(values, format="ISO8601")
         except (TypeError, ValueError) as error:
-            raise DataError(Problem("outcomes", "as_of", "dates", str(error))) from error
+            raise DataError(Problem("outcomes", name, "dates", str(error))) from error
         values = (dates.dt.normalize() - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    return numbers("as_of", values.to_numpy(np.float64), n).astype(np.int32)
+    return numbers(name, values.to_numpy(np.float64), n).astype(np.int32)

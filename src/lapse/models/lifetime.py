@@ -1,15 +1,18 @@
-"""Lifetime: in which step from now a customer lapses, as a discrete-time hazard.
+"""Lifetime: in which step from now a customer lapses, as a discrete-time hazard, and for which cause.
 
-In: a frame of features, one row a snapshot; whether and after how many days each lapsed. Out: hazards and
-survival by step. The observed steps come from LightGBM on person-period rows, later ones from a
-shifted-beta-geometric tail (:mod:`lapse.models.tail`).
+In: a frame of features, one row a snapshot; whether, after how many days and for which cause each lapsed.
+Out: hazards, survival and incidences by step, and the remaining lifetime. The observed steps come from
+LightGBM on person-period rows, later ones from a shifted-beta-geometric or beta-discrete-Weibull tail
+(:mod:`lapse.models.fall`), causes from a model of those who lapsed (:mod:`lapse.models.causes`).
 
-Refused: event codes below 0, durations below a day, nobody who lapses in a step that was wholly seen
-(:class:`~lapse.errors.DataError`); other columns than at fit (:class:`~lapse.errors.GateError`).
+Refused: what :mod:`lapse.models.person_time` refuses, nobody who lapses in a step that was wholly seen, a
+cause that did not occur at fit (:class:`~lapse.errors.DataError`); other columns than at fit
+(:class:`~lapse.errors.GateError`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -20,35 +23,38 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from lapse.models import boosting, inputs
+from lapse.errors import DataError, Problem
+from lapse.models import boosting
 from lapse.models.ahead import Ahead
+from lapse.models.causes import CauseShares, fit_causes
 from lapse.models.encoding import Encoding
-from lapse.models.exposure import counts, lapsed_of, observed_steps, rows_by_exposure, rows_by_follow_up
-from lapse.models.person_period import (
-    PersonPeriods,
-    choose_snapshots,
-    expand,
-    scores_by_step,
-    steps_a_year,
+from lapse.models.exposure import Exposure, observed_steps
+from lapse.models.fall import Fall
+from lapse.models.hazard import (
+    MOST_TAIL_SNAPSHOTS,
+    Rows,
+    boost_hazard,
+    fall_of,
+    first_of_fall,
+    sampled,
 )
-from lapse.models.tail import continued_hazard, fit_alpha, fit_sbg
-from lapse.schema import Bool, Float32, Float64, Int64
+from lapse.models.incidence import cumulative_incidence
+from lapse.models.person_period import scores_by_step, steps_a_year
+from lapse.models.person_time import person_time
+from lapse.models.recent import ALL, Learner, Recent, choose_recent
+from lapse.models.remaining import RemainingMixin
+from lapse.models.tail import fit_sbg
+from lapse.schema import Float32, Float64, Int64
 
-MIN_TAIL_STEPS = 4
-"""Fewest steps from which the fall of hazards is learned given the features."""
 
-MOST_TAIL_SNAPSHOTS = 100_000
-"""Most snapshots from which it is learned: a single number needs no more."""
-
-
-class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Discrete-time hazard of a lapse, step by step from the snapshot.
 
     A snapshot has one row for each step at whose start it is at risk: ``event`` in that step or not. The
     hazard is LightGBM's probability given the snapshot's features and the step's number, where the days to
     the end of a term and the season stand as they will at that step (:mod:`lapse.models.ahead`). Any event
-    code above 0 is a lapse here. Thresholds are searched for, not drawn at random (``extra_trees``): terms
-    end on a day, and random ones blur a hazard that jumps there.
+    code above 0 is a lapse; causes share its hazard. Thresholds are searched for, not drawn at random
+    (``extra_trees``): terms end on a day, and random ones blur a hazard that jumps there.
 
     Parameters
     ----------
@@ -68,8 +74,12 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         Last step with at least 50 rows at risk and 10 events in it or after; the tail begins behind it.
     at_risk_, events_ : float64, shape (n_steps,)
         Pooled counts by step, before sampling.
-    alpha_ : float
-        Of the tail: the smaller, the faster hazards fall behind the last observed step.
+    fall_ : Fall
+        How hazards go on behind it: alpha, and a power other than 1 where hazards of a single customer were
+        seen to change with time.
+    recent_ : Recent
+        The window of person-time that was learned from, and the number of trees; without ``entered_on`` all,
+        and ``n_estimators``.
     n_rows_, n_snapshots_ : int
         Person-period rows that were used, and the snapshots that they come from.
 
@@ -121,8 +131,12 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         event: npt.ArrayLike,
         duration_days: npt.ArrayLike,
         follow_up_days: npt.ArrayLike | None = None,
+        *,
+        entry_days: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        entered_on: npt.ArrayLike | None = None,
     ) -> Self:
-        """Fit the hazard and the tail.
+        """Fit the hazard, the tail and the shares of causes.
 
         Parameters
         ----------
@@ -136,6 +150,15 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             the end of the data cuts is then left out for all who are at risk in it. Without it nobody can
             tell which events lie in such a step, so who is cut inside a step counts there in proportion to
             the part that was seen.
+        entry_days : array, shape (n,), optional
+            Days from the snapshot (or another origin, such as the day of issue) to the day from which the
+            row was watched: nobody knows of those who lapsed before (left truncation). Below the duration;
+            by default 0.
+        sample_weight : array, shape (n,), optional
+            Above 0; only their ratios matter.
+        entered_on : array of dates or day numbers, shape (n,), optional
+            On which day that entry was. Where given, an inner backtest chooses how much recent person-time
+            is learned from, and with how many trees (:mod:`lapse.models.recent`).
 
         Returns
         -------
@@ -144,29 +167,35 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """
         encoding = Encoding.fit(X)
         columns = encoding.columns(X)
-        lapsed = lapsed_of(event, len(X))
-        duration = inputs.durations(duration_days, len(X))
-        if follow_up_days is None:
-            rows, part = rows_by_exposure(lapsed, duration, self.step_days)
-        else:
-            follow_up = inputs.numbers("follow_up_days", follow_up_days, len(X))
-            rows, part = rows_by_follow_up(lapsed, duration, follow_up, self.step_days)
-        ends: Bool = lapsed & (rows == np.ceil(duration / self.step_days))
-        self.at_risk_, self.events_ = counts(rows, part, ends)
-        self.n_steps_observed_ = observed_steps(self.at_risk_, self.events_)
+        person = person_time(
+            len(X),
+            self.step_days,
+            event,
+            duration_days,
+            follow_up_days,
+            entry_days=entry_days,
+            sample_weight=sample_weight,
+            entered_on=entered_on,
+        )
         self.encoding_ = encoding
-        chosen = choose_snapshots(rows, self.max_rows, self.random_state)
-        snapshot, step = expand(rows[chosen])
-        last = step == rows[chosen][snapshot]
-        label = (ends[chosen][snapshot] & last).astype(np.float64)
-        weight = np.where(last, part[chosen][snapshot], 1.0)
         settings = boosting.Settings.of(self, "binary")
-        matrix = columns.matrix(chosen)
-        periods = PersonPeriods(matrix, snapshot, step, self._ahead())
-        data = boosting.binned(settings, periods, label, weight, encoding.categorical)
-        self.boosters_ = boosting.boost(settings, data)
-        self.n_rows_, self.n_snapshots_ = len(snapshot), len(chosen)
-        self.alpha_ = self._fit_tail(matrix, snapshot, step, label, weight)
+        self.recent_ = Recent(ALL, self.n_estimators, ())
+        if person.entered_on is not None:
+            shared = (columns, self._ahead(), encoding.categorical, self.step_days, self.max_rows)
+            self.recent_ = choose_recent(Learner(settings, *shared), person)
+            last = person.calendar[1]
+            kept, person = person.between(last - self.recent_.window_days, last)
+            columns = columns.take(kept)
+            settings = replace(settings, n_estimators=self.recent_.n_estimators)
+        exposure = Exposure.of(person, self.step_days)
+        self.at_risk_, self.events_ = exposure.counts()
+        self.n_steps_observed_ = observed_steps(self.at_risk_, self.events_)
+        rows = Rows.of(exposure, self.max_rows, self.random_state)
+        matrix = columns.matrix(rows.chosen)
+        self.boosters_ = boost_hazard(settings, matrix, rows, self._ahead(), encoding.categorical)
+        self.shares_ = self._fit_causes(settings, matrix, rows, person.event[rows.chosen])
+        self.n_rows_, self.n_snapshots_ = len(rows.snapshot), len(rows.chosen)
+        self.fall_ = self._fit_fall(matrix, rows)
         self._describe()
         return self
 
@@ -174,7 +203,8 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """Return P(lapse in step k | customer at its start), float64 of shape (n, n_steps), in (0, 1).
 
         Behind the last observed step K the hazard continues the level of the last observed steps (half of
-        them, at most a year, so that a yearly renewal does not decide it) as ``h / (1 + j h / alpha)``.
+        them, at most a year, so that a yearly renewal does not decide it) as :class:`~lapse.models.fall.Fall`
+        says: ``h / (1 + j h / alpha)`` with a power of 1.
         """
         check_is_fitted(self)
         known = self.n_steps_observed_
@@ -185,15 +215,46 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         if n_steps <= known:
             return hazard
         last = steps_a_year(self.step_days, max(1, known // 2))
-        steps_past = np.arange(1.0, n_steps - known + 1.0) + (last - 1) / 2
         level: Float64 = np.mean(hazard[:, -last:], axis=1, dtype=np.float64)
-        later = continued_hazard(level, steps_past, self.alpha_)
-        return np.hstack([hazard, later])
+        later = np.arange(known + 1.0, n_steps + 1.0)
+        return np.hstack([hazard, self.fall_.hazard(level, known - (last - 1) / 2, later)])
 
     def predict_survival_function(self, X: pd.DataFrame, n_steps: int) -> Float64:
         """Return P(still a customer at the end of step k), float64 of shape (n, n_steps)."""
         survival: Float64 = np.cumprod(1.0 - self.predict_hazard(X, n_steps), axis=1, dtype=np.float64)
         return survival
+
+    def predict_cause_shares(self, X: pd.DataFrame, n_steps: int) -> Float64:
+        """Return P(cause | lapse in step k), in the order of ``causes_``.
+
+        Returns
+        -------
+        float64, shape (n, n_causes, n_steps)
+            1 together in every step; behind the last observed step as in it.
+        """
+        check_is_fitted(self)
+        matrix, known = self.encoding_.encode(X), min(n_steps, self.n_steps_observed_)
+        shares = self.shares_.predict(matrix, known, self._ahead(), self.num_threads)
+        later = np.repeat(shares[:, :, -1:], n_steps - known, axis=2)
+        return np.concatenate([shares, later], axis=2)
+
+    def predict_cumulative_incidence(self, X: pd.DataFrame, n_steps: int, cause: int) -> Float64:
+        """Return P(lapsed by the end of step k, and for this cause), float64 of shape (n, n_steps).
+
+        The incidences of all causes and the survival add up to 1.
+
+        Raises
+        ------
+        DataError
+            If nobody lapsed for this cause at fit.
+        """
+        check_is_fitted(self)
+        if cause not in self.causes_:
+            known = ", ".join(map(str, self.causes_))
+            raise DataError(Problem("lifetime", "cause", f"an event code seen at fit: {known}", f"{cause}"))
+        survival = self.predict_survival_function(X, n_steps)
+        incidence = cumulative_incidence(survival, self.predict_cause_shares(X, n_steps))
+        return incidence[:, self.causes_.index(cause)]
 
     def to_folder(self, folder: Path) -> None:
         """Write the model as LightGBM text and JSON."""
@@ -204,11 +265,13 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             "n_steps_observed": self.n_steps_observed_,
             "at_risk": self.at_risk_.tolist(),
             "events": self.events_.tolist(),
-            "alpha": self.alpha_,
+            "fall": [self.fall_.alpha, self.fall_.power],
+            "recent": self.recent_.to_json(),
             "n_rows": self.n_rows_,
             "n_snapshots": self.n_snapshots_,
         }
         boosting.write(Path(folder), "lifetime", facts, self.boosters_)
+        self.shares_.to_folder(Path(folder) / "causes")
 
     @classmethod
     def from_folder(cls, folder: Path) -> Lifetime:
@@ -217,35 +280,40 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         model = cls(**facts["parameters"])
         model.encoding_ = Encoding.from_json(facts["encoding"])
         model.boosters_ = boosters
+        model.shares_ = CauseShares.from_folder(Path(folder) / "causes")
         model.n_steps_observed_ = facts["n_steps_observed"]
         model.at_risk_, model.events_ = np.array(facts["at_risk"]), np.array(facts["events"])
-        model.alpha_ = facts["alpha"]
+        model.fall_ = Fall(*facts["fall"])
+        model.recent_ = Recent.from_json(facts["recent"])
         model.n_rows_, model.n_snapshots_ = facts["n_rows"], facts["n_snapshots"]
         model._describe()
         return model
 
-    def _fit_tail(
-        self, matrix: Float32, snapshot: Int64, step: Int64, label: Float64, weight: Float64
-    ) -> float:
-        """Return alpha given each snapshot's own hazard; of the pooled counts where there are too few steps.
+    def _fit_causes(
+        self, settings: boosting.Settings, matrix: Float32, rows: Rows, code: Int64
+    ) -> CauseShares:
+        ends = np.flatnonzero(rows.label)
+        who = rows.snapshot[ends]
+        learned = (matrix[who], code[who], rows.step[ends], rows.weight[ends])
+        return fit_causes(settings, *learned, self._ahead(), self.encoding_.categorical)
 
-        The first quarter of the steps is left out: what happens there follows from how recent the last
-        cover is (who has just ordered cannot lapse within the grace), not from how customers differ. Of more
-        than :data:`MOST_TAIL_SNAPSHOTS` snapshots, as many are drawn with equal chances.
-        """
+    def _fit_fall(self, matrix: Float32, rows: Rows) -> Fall:
+        """Return the fall given each snapshot's own hazard; of the pooled counts where steps are too few."""
         known = self.n_steps_observed_
-        first = known // 4
-        if known - first < MIN_TAIL_STEPS:
-            return fit_sbg(self.at_risk_, self.events_).alpha
-        some = _some(len(matrix), MOST_TAIL_SNAPSHOTS, self.random_state)
-        scores = scores_by_step(
-            self.boosters_, matrix[some], range(first + 1, known + 1), self._ahead(), self.num_threads
-        )
+        first = first_of_fall(known)
+        if first is None:
+            return Fall(fit_sbg(self.at_risk_, self.events_).alpha)
+        some = sampled(len(matrix), MOST_TAIL_SNAPSHOTS, self.random_state)
+        steps = range(first, known + 1)
+        scores = scores_by_step(self.boosters_, matrix[some], steps, self._ahead(), self.num_threads)
         level = np.full(len(matrix), np.nan)
         level[some] = np.mean(expit(scores), axis=1, dtype=np.float64)
-        rows = (step > first) & (step <= known) & ~np.isnan(level)[snapshot]
-        steps_past = step[rows].astype(np.float64) - (first + 1 + known) / 2
-        return fit_alpha(level[snapshot[rows]], steps_past, label[rows], weight[rows])
+        return fall_of(level, rows, steps)
+
+    @property
+    def causes_(self) -> tuple[int, ...]:
+        """Event codes seen at fit, ascending."""
+        return self.shares_.causes
 
     def _ahead(self) -> Ahead:
         return Ahead.of(self.encoding_.names, self.step_days)
@@ -253,11 +321,3 @@ class Lifetime(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     def _describe(self) -> None:
         self.feature_names_in_ = np.array(self.encoding_.names, object)
         self.n_features_in_ = len(self.encoding_.names)
-
-
-def _some(n: int, most: int, random_state: int) -> Int64:
-    """Return positions, ascending, of at most so many of n, drawn with equal chances."""
-    if n <= most:
-        return np.arange(n, dtype=np.int64)
-    drawn: Int64 = np.sort(np.random.default_rng(random_state).choice(n, most, replace=False))
-    return drawn

@@ -89,18 +89,27 @@ def choose_snapshots(rows: Int64, max_rows: int, random_state: int) -> Int64:
     return chosen
 
 
-def expand(rows: Int64) -> tuple[Int64, Int64]:
-    """Return the snapshot's position and the step, from 1, of each row; both int64 of shape (rows.sum(),).
+def expand(rows: Int64, first: Int64 | None = None) -> tuple[Int64, Int64]:
+    """Return the snapshot's position and the step of each row; both int64 of shape (rows.sum(),).
+
+    Parameters
+    ----------
+    rows : int64, shape (n,)
+        Person-period rows of each snapshot.
+    first : int64, shape (n,), optional
+        Steps that were over before the first of them; by default none.
 
     Examples
     --------
     >>> [part.tolist() for part in expand(np.array([2, 0, 1]))]
     [[0, 0, 2], [1, 2, 1]]
+    >>> expand(np.array([2, 0, 1]), np.array([5, 0, 0]))[1].tolist()
+    [6, 7, 1]
     """
     snapshot: Int64 = np.repeat(np.arange(len(rows), dtype=np.int64), rows)
     starts = np.cumsum(rows) - rows
     step: Int64 = np.arange(len(snapshot), dtype=np.int64) - starts[snapshot] + 1
-    return snapshot, step
+    return snapshot, step if first is None else step + first[snapshot]
 
 
 def with_step(matrix: Float32, snapshot: Int64, step: Int64, ahead: Ahead) -> Float32:

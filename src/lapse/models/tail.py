@@ -1,12 +1,11 @@
 """Beyond the last observed step: the shifted-beta-geometric, whose hazard falls and is never constant.
 
 In: how many were at risk at each step and how many left in it. Out: the parameters of a
-shifted-beta-geometric (sBG), and hazards that continue a customer's own.
+shifted-beta-geometric (sBG). :mod:`lapse.models.fall` continues a customer's own hazard with it.
 
 Each customer leaves with a constant probability a step, and these probabilities are Beta(alpha, beta)
 distributed over customers. Those who are likely to leave do so early, so the hazard of those who remain
-falls: ``P(T = t | T >= t) = alpha / (alpha + beta + t - 1)``. Its reciprocal is a straight line in t with
-slope ``1 / alpha``, so a customer whose hazard at step K is h has ``h / (1 + j h / alpha)`` at step K + j.
+falls: ``P(T = t | T >= t) = alpha / (alpha + beta + t - 1)``.
 
 Source: Fader and Hardie (2007), "How to project customer retention", Journal of Interactive Marketing 21(1).
 """
@@ -16,14 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import betaln, expit, logit, xlog1py, xlogy
+from scipy.integrate import quad
+from scipy.optimize import minimize
+from scipy.special import betaincinv, betaln, expit, logit, xlog1py, xlogy
 
 from lapse.errors import DataError, Problem
 from lapse.schema import Float64
 
 _BOUND = 12.0
-_LOG_ALPHA = (-4.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,41 @@ class ShiftedBetaGeometric:
         step = np.asarray(step, np.float64)
         survival: Float64 = np.exp(betaln(self.alpha, self.beta + step) - betaln(self.alpha, self.beta))
         return survival
+
+    def discounted_residual_lifetime(self, renewals: int, discount_rate: float) -> float:
+        """Return the expected discounted number of steps that a customer is still to pay for.
+
+        ``sum over j >= 1 of P(T > renewals + j | T > renewals) / (1 + d)^(j - 1)``: the first payment counted
+        is the next one, at the moment in which it falls due, if it is made.
+
+        Parameters
+        ----------
+        renewals : int
+            How many times the customer has stayed so far, at least 0.
+        discount_rate : float
+            For one step, above 0; the sum has no end without it where alpha is at most 1.
+
+        Notes
+        -----
+        Fader and Hardie (2010), "Customer-base valuation in a contractual setting with heterogeneous
+        customers", Marketing Science 29(1). Their closed form overflows where customers are much alike, so
+        this is the mean over customers of what a constant chance of leaving gives each.
+
+        Examples
+        --------
+        >>> round(ShiftedBetaGeometric(0.6681, 3.8061, 0.0).discounted_residual_lifetime(0, 0.1), 3)
+        5.414
+        """
+        if renewals < 0 or discount_rate <= 0:
+            raise ValueError(
+                f"renewals of at least 0 and a discount above 0, not {renewals}, {discount_rate}"
+            )
+
+        def of_one(rank: float) -> float:
+            stays = 1.0 - float(betaincinv(self.alpha, self.beta + renewals, rank))
+            return stays / (1.0 - stays / (1.0 + discount_rate))
+
+        return float(quad(of_one, 0.0, 1.0, epsabs=0.0, epsrel=1e-10, limit=500)[0])
 
 
 def fit_sbg(at_risk: Float64, events: Float64) -> ShiftedBetaGeometric:
@@ -113,55 +147,3 @@ def fit_sbg(at_risk: Float64, events: Float64) -> ShiftedBetaGeometric:
     )
     alpha, beta = shape(found.x)
     return ShiftedBetaGeometric(alpha, beta, -float(found.fun))
-
-
-def fit_alpha(level: Float64, steps_past: Float64, event: Float64, weight: Float64) -> float:
-    """Fit how fast hazards fall around known levels, by maximum likelihood of ``h / (1 + j h / alpha)``.
-
-    The alpha of pooled counts tells how customers differ. Where features tell them apart, less of that is
-    left among customers with the same features, and their hazard falls more slowly: so alpha is learned
-    given each customer's own level.
-
-    Parameters
-    ----------
-    level : float64, shape (m,)
-        Predicted hazard of the row's customer at the middle of the steps that are looked at, in (0, 1).
-    steps_past : float64, shape (m,)
-        How many steps past that middle the row is (before it: negative).
-    event : float64, shape (m,)
-        1 where the customer left in this step, else 0.
-    weight : float64, shape (m,)
-
-    Returns
-    -------
-    float
-        Between ``exp(-4)`` and ``exp(5)`` (about 148): the hazard is never constant.
-    """
-    left = event > 0
-
-    def loss(log_alpha: float) -> float:
-        fall = np.maximum(1.0 + steps_past * level / np.exp(log_alpha), 0.05)
-        hazard = np.clip(level / fall, 1e-12, 1 - 1e-12)
-        return -float(np.sum(weight * np.log(np.where(left, hazard, 1.0 - hazard))))
-
-    return float(np.exp(minimize_scalar(loss, bounds=_LOG_ALPHA, method="bounded").x))
-
-
-def continued_hazard(level: Float64, steps_past: Float64, alpha: float) -> Float64:
-    """Continue hazards beyond the last observed step: ``h / (1 + j h / alpha)``.
-
-    Parameters
-    ----------
-    level : float64, shape (n,)
-        Hazard of each customer where the observed part ends, in [0, 1].
-    steps_past : float64, shape (m,)
-        How many steps past that point, j.
-    alpha : float
-        Of the sBG, above 0; the larger, the slower the fall.
-
-    Returns
-    -------
-    float64, shape (n, m)
-    """
-    hazard: Float64 = level[:, None] / (1.0 + steps_past[None, :] * level[:, None] / alpha)
-    return hazard

@@ -1,26 +1,20 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 from scipy.special import betaln, gammaln, hyp2f1, roots_jacobi
 
-from lapse.cohort.purchases import PurchaseHistory, read_histories
+from lapse.cohort.purchases import PurchaseHistory
 from lapse.errors import DataError
-from lapse.evaluation import btyd
-from lapse.evaluation.btyd import BgNbd
+from lapse.models.btyd import bg_nbd
+from lapse.models.btyd.bg_nbd import BgNbd
+from tests.models.btyd.conftest import Sample
+from tests.models.btyd.histories import history
 
-CDNOW = Path(__file__).parents[3] / "shared/data/cdnow/CDNOW_sample.txt"
 PUBLISHED = BgNbd(0.243, 4.414, 0.793, 2.426)  # Fader, Hardie and Lee (2005), table 2; weeks
-
-
-def history(*rows: tuple[float, float, float]) -> PurchaseHistory:
-    return PurchaseHistory(*np.array(rows, float).T)
 
 
 def log_likelihood(model: BgNbd, seen: PurchaseHistory) -> float:
@@ -53,34 +47,18 @@ def simulate(
     return history(*rows), np.array(later)
 
 
-@pytest.fixture(scope="module")
-def cdnow() -> tuple[PurchaseHistory, np.ndarray]:
-    if not CDNOW.exists():
-        pytest.skip("the CDNOW sample is not on this machine (../shared/data/cdnow)")
-    columns = ["all", "customer", "date", "discs", "dollars"]
-    rows = pd.read_csv(CDNOW, sep=r"\s+", names=columns, dtype={"date": str})
-    when = pd.to_datetime(rows["date"]).to_numpy("datetime64[D]").astype(np.int64)
-    cut = int(np.datetime64("1997-09-30").astype(np.int64))
-    customer = rows["customer"].to_numpy()
-    asked = pd.unique(customer)
-    days = read_histories(customer, when, when, asked, np.full(len(asked), cut))
-    weeks = PurchaseHistory(days.repeat_purchases, days.t_x / 7, days.T / 7)
-    after = rows.assign(when=when)[when > cut].drop_duplicates(["customer", "when"])
-    return weeks, after.groupby("customer").size().reindex(asked, fill_value=0).to_numpy()
-
-
-def test_cdnow_parameters_are_the_published_ones(cdnow) -> None:
-    weeks, _ = cdnow
+def test_cdnow_parameters_are_the_published_ones(cdnow: Sample) -> None:
+    weeks = cdnow.weeks
     assert len(weeks) == 2357
-    model = btyd.fit(weeks)
+    model = bg_nbd.fit(weeks)
     assert (model.r, model.alpha, model.a, model.b) == pytest.approx((0.243, 4.414, 0.793, 2.426), abs=6e-4)
     assert model.log_likelihood == pytest.approx(-9582.429, abs=5e-4)
     assert log_likelihood(model, weeks) == pytest.approx(model.log_likelihood, abs=1e-6)
 
 
-def test_cdnow_next_39_weeks_are_as_known(cdnow) -> None:
-    weeks, bought = cdnow
-    expected = btyd.fit(weeks).expected_purchases(weeks, 39.0)
+def test_cdnow_next_39_weeks_are_as_known(cdnow: Sample) -> None:
+    weeks, bought = cdnow.weeks, cdnow.bought_later
+    expected = bg_nbd.fit(weeks).expected_purchases(weeks, 39.0)
     assert np.sqrt(np.mean((expected - bought) ** 2)) == pytest.approx(1.608, abs=5e-4)
     assert np.corrcoef(expected, bought)[0, 1] == pytest.approx(0.626, abs=5e-4)
     assert expected.sum() / bought.sum() - 1 == pytest.approx(-0.122, abs=1e-3)
@@ -92,11 +70,11 @@ def test_customer_0001_of_the_literature() -> None:
     assert expected[0] == pytest.approx(1.226, abs=5e-4)
 
 
-def test_the_unit_of_time_does_not_matter(cdnow) -> None:
-    weeks, _ = cdnow
+def test_the_unit_of_time_does_not_matter(cdnow: Sample) -> None:
+    weeks = cdnow.weeks
     few = PurchaseHistory(weeks.repeat_purchases[:400], weeks.t_x[:400], weeks.T[:400])
     in_days = PurchaseHistory(few.repeat_purchases, few.t_x * 7, few.T * 7)
-    one, other = btyd.fit(few), btyd.fit(in_days)
+    one, other = bg_nbd.fit(few), bg_nbd.fit(in_days)
     assert other.alpha == pytest.approx(7 * one.alpha, rel=1e-5)
     assert (other.r, other.a, other.b) == pytest.approx((one.r, one.a, one.b), rel=1e-5)
     assert log_likelihood(other, in_days) == pytest.approx(other.log_likelihood, abs=1e-6)
@@ -106,7 +84,7 @@ def test_parameters_are_recovered_from_simulated_customers() -> None:
     truth = BgNbd(0.8, 20.0, 0.6, 2.0)
     until = np.random.default_rng(0).uniform(100, 300, 6000)
     seen, later = simulate(truth, 6000, 1, until, 90.0)
-    fitted = btyd.fit(seen)
+    fitted = bg_nbd.fit(seen)
     assert fitted.log_likelihood >= log_likelihood(truth, seen)
     assert fitted.r == pytest.approx(truth.r, rel=0.1)
     assert fitted.r / fitted.alpha == pytest.approx(truth.r / truth.alpha, rel=0.1)
@@ -199,11 +177,11 @@ def test_one_time_buyers_are_always_alive_but_expected_to_buy_less_the_longer_th
 def test_the_gradient_is_the_slope_of_the_likelihood() -> None:
     rows, count = np.array([[0, 0, 9.0], [2, 5, 9], [7, 8.5, 9]]), np.array([5.0, 2, 1])
     for at in np.random.default_rng(2).normal(size=(5, 4)):
-        _, slope = btyd._negative_log_likelihood(at, rows, count)
-        near = optimize.approx_fprime(at, lambda p: btyd._negative_log_likelihood(p, rows, count)[0], 1e-7)
+        _, slope = bg_nbd._negative_log_likelihood(at, rows, count)
+        near = optimize.approx_fprime(at, lambda p: bg_nbd._negative_log_likelihood(p, rows, count)[0], 1e-7)
         np.testing.assert_allclose(slope, near, rtol=1e-4, atol=1e-5)
 
 
 def test_nobody_who_bought_twice_is_refused() -> None:
     with pytest.raises(DataError, match="some customers with repeats, got none"):
-        btyd.fit(history((0, 0, 5), (0, 0, 9)))
+        bg_nbd.fit(history((0, 0, 5), (0, 0, 9)))

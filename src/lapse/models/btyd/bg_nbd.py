@@ -1,9 +1,9 @@
 """The BG/NBD model of repeat buying: what a customer with this purchase history is expected to do next.
 
-In: for each customer three numbers that are sufficient, a :class:`~.purchases.PurchaseHistory`. Out: four
-parameters by maximum likelihood, :class:`BgNbd`, and from them the probability of being alive and expected
-purchases. Refused: histories that cannot be, and a table in which nobody bought twice (the dropout is then
-not identified).
+In: for each customer three numbers that are sufficient, a
+:class:`~lapse.cohort.purchases.PurchaseHistory`. Out: four parameters by maximum likelihood,
+:class:`BgNbd`, and from them the probability of being alive and expected purchases. Refused: histories that
+cannot be, and a table in which nobody bought twice (the dropout is then not identified).
 
 While alive a customer buys at a rate lambda ~ Gamma(r, rate alpha), and after each purchase it drops out for
 good with chance p ~ Beta(a, b).
@@ -18,14 +18,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 from scipy.special import betaln, digamma, expit, gammaln
 
 from lapse.cohort.purchases import PurchaseHistory
-from lapse.errors import DataError, Problem
+from lapse.models.btyd.likelihood import distinct_histories, log_likelihood, minimise
 from lapse.schema import Float64
 
-_BOUND = 12.0  # of the logarithms of parameters: e^-12 to e^12, far beyond any real market
 _NODES = 201  # of the integral over dropout chances
 _BLOCK = 10_000  # customers at once, to bound memory
 _STARTS = ((1.0, 1.0, 1.0), (0.3, 0.5, 2.0), (2.0, 0.2, 0.5))  # r, a, b; alpha follows from the mean rate
@@ -125,37 +123,15 @@ def fit(history: PurchaseHistory) -> BgNbd:
     DataError
         If nobody bought twice, or no start converges.
     """
-    if not (history.repeat_purchases > 0).any():
-        raise DataError(
-            Problem(
-                "purchase history", "repeat_purchases", expected="some customers with repeats", got="none"
-            )
-        )
-    unit = float(history.T.mean())
-    rows, count = np.unique(
-        np.column_stack([history.repeat_purchases, history.t_x / unit, history.T / unit]),
-        axis=0,
-        return_counts=True,
-    )
+    rows, count, unit = distinct_histories(history)
     rate = float(history.repeat_purchases.mean())
-    results = [
-        optimize.minimize(
-            _negative_log_likelihood,
-            np.log([r, r / rate, a, b]),
-            args=(rows, count.astype(np.float64)),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(-_BOUND, _BOUND)] * 4,
-            options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9},
-        )
-        for r, a, b in _STARTS
-    ]
-    best = min(results, key=lambda result: float(result.fun))
-    if not np.isfinite(best.fun):
-        raise DataError(Problem("BG/NBD", "fit", expected="a finite likelihood", got=str(best.message)))
-    r, alpha, a, b = (float(value) for value in np.exp(best.x))
-    repeats = float(history.repeat_purchases.sum())
-    return BgNbd(r, alpha * unit, a, b, -float(best.fun) * len(history) - repeats * float(np.log(unit)))
+    best, loss = minimise(
+        lambda at: _negative_log_likelihood(at, rows, count),
+        [(r, r / rate, a, b) for r, a, b in _STARTS],
+        "BG/NBD",
+    )
+    r, alpha, a, b = (float(value) for value in best)
+    return BgNbd(r, alpha * unit, a, b, log_likelihood(loss, history, unit))
 
 
 def _negative_log_likelihood(log_parameters: Float64, rows: Float64, count: Float64) -> tuple[float, Float64]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lapse.config import Value
-from lapse.models.curve import Curve, lifetime_interval_days
-from lapse.value import cash_flows, clv, clv_interval, expected_spend
+from lapse.models.curve import Curve, remaining_lifetime_days
+from lapse.value import (
+    beyond,
+    cash_flows,
+    clv,
+    expected_spend,
+    flows_of,
+    lifetime_in_periods,
+    margin_multiple,
+)
 
 rates = st.floats(0, 0.99)
 curves = st.tuples(st.integers(1, 4), st.integers(1, 14), st.integers(1, 40)).flatmap(
@@ -57,12 +67,60 @@ def test_clv_is_the_sum_of_its_flows_and_follows_the_definition(
     assert (np.abs(np.array(slow_clv(curve, value)) - total) <= 1e-9 * scale + 1e-12).all()
 
 
-def test_margin_multiple_of_a_constant_retention() -> None:
-    # sum over t >= 0 of r^t / (1 + i)^(t + 1/2), flows in the middle of each year; r .8, i .12
-    survival = 0.8 ** np.arange(1.0, 101.0)[None]
+@pytest.mark.parametrize(("retention", "discount", "multiple"), [(0.8, 0.12, 2.50), (0.9, 0.10, 4.50)])
+def test_margin_multiple_of_a_constant_retention(retention: float, discount: float, multiple: float) -> None:
+    """r / (1 + i - r) counts from the next renewal, at the end of its year: r years and half a year later."""
+    assert margin_multiple(retention, discount) == pytest.approx(multiple, abs=1e-9)
+    survival = retention ** np.arange(1.0, 401.0)[None]
     curve = Curve(365, survival, np.full_like(survival, 100.0))
-    multiple = clv(curve, plan(100 * 365, discount=0.12))[0] / 100
-    assert multiple == pytest.approx(1.12**0.5 / (1.12 - 0.8), rel=1e-9)
+    worth = clv(curve, plan(100 * 365, discount=discount))[0] / 100
+    over = 1 - (retention / (1 + discount)) ** 100  # what a century, the longest limit, leaves out
+    assert worth * retention / (1 + discount) ** 0.5 == pytest.approx(multiple * over, rel=1e-9)
+
+
+@pytest.mark.parametrize("retention", [0.8, 0.9])
+def test_constant_hazard_without_discount_lives_as_long_as_it_should(retention: float) -> None:
+    """1 / (1 - r) steps are begun; the last one is left in its middle."""
+    survival = retention ** np.arange(1.0, 801.0)[None]
+    curve = Curve(30, survival, np.ones_like(survival))
+    steps = lifetime_in_periods(retention)
+    assert steps == pytest.approx(1 / (1 - retention), rel=1e-9)
+    assert clv(curve, plan(800 * 30))[0] == pytest.approx(steps, rel=1e-9)
+    assert remaining_lifetime_days(curve, 800 * 30)[0] / 30 == pytest.approx(steps - 0.5, rel=1e-9)
+
+
+@settings(deadline=None, max_examples=100)
+@given(curves, rates, st.floats(0, 500), st.integers(0, 1000))
+def test_flows_are_made_of_their_parts(curve: Curve, discount: float, cost: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    margin, event_cost = rng.normal(0, 100, curve.survival.shape), rng.gamma(1, 10, curve.survival.shape)
+    rich = replace(curve, margin=margin, event_cost=event_cost)
+    flows = flows_of(rich, plan(curve.step_days * curve.n_steps, 0.5, discount, cost))
+    alive = np.hstack([np.ones((len(margin), 1)), curve.survival[:, :-1]])
+    spent = (alive + curve.survival) / 2 * cost * curve.step_days / 365 + alive * event_cost
+    when = (np.arange(curve.n_steps) + 0.5) * curve.step_days / 365
+    expected = (alive * margin - spent) / (1 + discount) ** when
+    scale = np.abs(alive * margin) + spent + 1e-9
+    assert (np.abs(flows.cash_flow - expected) <= 1e-9 * scale).all()
+    assert (np.abs(flows.clv - expected.sum(axis=1)) <= 1e-9 * scale.sum(axis=1)).all()
+
+
+def test_a_month_of_refunds_is_a_negative_flow() -> None:
+    curve = Curve(30, np.array([[1.0, 1.0]]), np.array([[-20.0, 50.0]]))
+    assert cash_flows(curve, plan(60, margin=0.5)).tolist() == [[-10.0, 25.0]]
+
+
+def test_what_lies_beyond_the_last_observed_step() -> None:
+    assert beyond(np.array([[1.0, 3.0], [0.0, 4.0]]), 1) == pytest.approx(7 / 8)
+    assert np.isnan(beyond(np.array([[0.0, 0.0]]), 1))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["spend", "margin", "event_cost"])
+def test_money_that_is_no_number_is_refused(name: str, wrong: float) -> None:
+    money = {"spend": np.ones((1, 2)), name: np.array([[1.0, wrong]])}
+    with pytest.raises(ValueError, match=f"{name} must be finite"):
+        Curve(30, np.array([[0.5, 0.2]]), **money)
 
 
 def test_undiscounted_revenue_without_cost_is_expected_spend() -> None:
@@ -80,28 +138,6 @@ def test_limit_inside_a_step_counts_that_step_in_part() -> None:
 def test_who_leaves_in_a_step_is_served_for_half_of_it() -> None:
     curve = Curve(365, np.array([[0.0, 0.0]]), np.zeros((1, 2)))
     assert cash_flows(curve, plan(730, cost=10.0)).tolist() == [[-5.0, 0.0]]
-
-
-@settings(deadline=None, max_examples=150)
-@given(curves, rates, st.floats(0, 500), st.floats(0.05, 0.95))
-def test_interval_is_ordered_and_widens_with_its_level(
-    curve: Curve, discount: float, cost: float, level: float
-) -> None:
-    value = plan(curve.step_days * curve.n_steps, 0.5, discount, cost)
-    lower, upper = clv_interval(curve, value, level)
-    assert (lower <= upper).all()
-    if (curve.spend >= 0).all() and cost == 0:
-        wide_lower, wide_upper = clv_interval(curve, value, level + 0.04)
-        assert (wide_lower <= lower + 1e-9 * np.abs(upper)).all()
-        assert (wide_upper >= upper * (1 - 1e-9)).all()
-
-
-def test_interval_is_the_money_of_the_lifetime_quantiles() -> None:
-    survival = np.cumprod(np.full((1, 60), 0.9), axis=1)
-    curve = Curve(30, survival, np.full((1, 60), 30.0))
-    lower, upper = clv_interval(curve, plan(1800))
-    shortest, longest, _ = lifetime_interval_days(curve, 1800)
-    assert (lower[0], upper[0]) == pytest.approx((shortest[0], longest[0]))
 
 
 def test_curve_shorter_than_the_limit_is_refused() -> None:

@@ -1,0 +1,284 @@
+"""Measures of lifetimes some of which are censored: Kaplan-Meier, IPCW Brier, D-calibration, concordance.
+
+In: ``lapsed`` (n,) whether the lapse was seen, ``duration`` (n,) the time of the lapse or of the last sight,
+and predictions. Times are in any unit, the same for all. Out: numbers and arrays. Refused (ValueError): other
+lengths, missing values, durations of 0 or less, probabilities outside [0, 1].
+
+Which Brier score
+-----------------
+:func:`ipcw_brier` weights by one Kaplan-Meier curve of censoring, which is right only where censoring has
+nothing to do with anything that also tells how long a customer stays. Where the data end on one day for all
+and the base hazard drifts, it is a function of the date of entry, and these weights can prefer a wrong model.
+:mod:`lapse.evaluation.survival` scores at each time only those whose potential follow-up reaches it, which is
+right then; use it where the potential follow-up is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.stats import chi2
+
+from lapse.schema import Bool, Float64
+
+N_BINS = 10
+"""Bins of the D-calibration, of equal length on the scale of survival."""
+
+
+@dataclass(frozen=True)
+class StepFunction:
+    """A survival curve that falls at some times and is level between.
+
+    Attributes
+    ----------
+    times : float64, shape (m,)
+        Ascending, where it may fall.
+    survival : float64, shape (m,)
+        At and after each of them.
+    """
+
+    times: Float64
+    survival: Float64
+
+    def at(self, time: npt.ArrayLike) -> Float64:
+        """Return P(T > time), in the shape of ``time``."""
+        return self._value(np.searchsorted(self.times, np.asarray(time, np.float64), side="right"))
+
+    def before(self, time: npt.ArrayLike) -> Float64:
+        """Return P(T >= time), in the shape of ``time``."""
+        return self._value(np.searchsorted(self.times, np.asarray(time, np.float64), side="left"))
+
+    def area(self, limit: float) -> float:
+        """Return the restricted mean ``E[min(T, limit)]``: the area below the curve up to the limit."""
+        edges = np.concatenate([[0.0], self.times[self.times < limit], [limit]])
+        return float(np.sum(np.diff(edges) * self.at(edges[:-1])))
+
+    def _value(self, position: npt.NDArray[np.int64]) -> Float64:
+        value: Float64 = np.concatenate([[1.0], self.survival])[position]
+        return value
+
+
+def kaplan_meier(
+    lapsed: npt.ArrayLike, duration: npt.ArrayLike, entry: npt.ArrayLike | None = None
+) -> StepFunction:
+    """Return the Kaplan-Meier estimate of survival, with late entries counted from when they came.
+
+    Parameters
+    ----------
+    lapsed, duration
+        As above.
+    entry : array, shape (n,), optional
+        From when each was watched (left truncation), below its duration; by default from 0.
+
+    Examples
+    --------
+    >>> kaplan_meier([True, False, True], [2, 3, 4]).at([1, 2, 4]).round(3).tolist()
+    [1.0, 0.667, 0.0]
+    """
+    seen, time = _checked(lapsed, duration)
+    times, events = np.unique(time[seen], return_counts=True)
+    at_risk = len(time) - np.searchsorted(np.sort(time), times, side="left")
+    if entry is not None:
+        begins = np.asarray(entry, np.float64)
+        if begins.shape != time.shape or not (begins < time).all():
+            raise ValueError("entry: expected one number a row, below the duration")
+        at_risk = at_risk - (len(time) - np.searchsorted(np.sort(begins), times, side="left"))
+    return StepFunction(times, np.cumprod(1.0 - events / at_risk, dtype=np.float64))
+
+
+def ipcw_brier(
+    lapsed: npt.ArrayLike, duration: npt.ArrayLike, survival: npt.ArrayLike, times: npt.ArrayLike
+) -> Float64:
+    """Return the Brier score at some times, weighted by the inverse probability of not being censored.
+
+    Parameters
+    ----------
+    survival : array, shape (n, n_times)
+        Predicted P(T > time).
+    times : array, shape (n_times,)
+        Each where some are still watched.
+
+    Returns
+    -------
+    float64, shape (n_times,)
+        ``mean of (S^2 lapsed / G(T-) where T <= t, (1 - S)^2 / G(t) where T > t)``, with G the Kaplan-Meier
+        estimate of not being censored. Graf, Schmoor, Sauerbrei and Schumacher (1999), Statistics in Medicine
+        18(17).
+
+    Examples
+    --------
+    >>> ipcw_brier([True, True], [1, 3], [[0.5], [0.5]], [2]).tolist()
+    [0.25]
+    """
+    seen, time = _checked(lapsed, duration)
+    grid, predicted = np.asarray(times, np.float64), _probabilities(survival, (len(time), np.size(times)))
+    uncensored = _of_censoring(seen, time)
+    at_grid = uncensored.at(grid)
+    if not (at_grid > 0).all():
+        raise ValueError("times: expected times after which some are still watched")
+    gone = seen[:, None] & (time[:, None] <= grid)
+    there = time[:, None] > grid
+    at_lapse = np.where(seen, uncensored.before(time), 1.0)
+    score = np.where(gone, predicted**2 / at_lapse[:, None], 0.0)
+    score += np.where(there, (1.0 - predicted) ** 2 / at_grid, 0.0)
+    mean: Float64 = score.mean(axis=0)
+    return mean
+
+
+def _of_censoring(seen: Bool, time: Float64) -> StepFunction:
+    """Return the Kaplan-Meier estimate of not being censored; of equal times lapses come first."""
+    times, censored = np.unique(time[~seen], return_counts=True)
+    ordered, lapses = np.sort(time), np.sort(time[seen])
+    at_risk = len(time) - np.searchsorted(ordered, times, side="left")
+    at_risk -= np.searchsorted(lapses, times, side="right") - np.searchsorted(lapses, times, side="left")
+    return StepFunction(times, np.cumprod(1.0 - censored / at_risk, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class DCalibration:
+    """Whether lapses are spread evenly over the predicted survival at which they fall.
+
+    Attributes
+    ----------
+    share : float64, shape (N_BINS,)
+        Of the rows, by survival from 0 to 1; each a tenth where the curves are calibrated.
+    statistic, p : float
+        Chi-squared with one degree of freedom less than bins.
+    """
+
+    share: Float64
+    statistic: float
+    p: float
+
+
+def d_calibration(lapsed: npt.ArrayLike, survival_at_duration: npt.ArrayLike) -> DCalibration:
+    """Test whether predicted survival at the lapse is uniform; the censored are spread over what is left.
+
+    Parameters
+    ----------
+    survival_at_duration : array, shape (n,)
+        Predicted P(T > duration) of each row at its own duration.
+
+    Notes
+    -----
+    Haider, Hoehn, Davis and Greiner (2020), "Effective ways to build and evaluate individual survival
+    distributions", Journal of Machine Learning Research 21(85). Who is censored at survival s would have
+    lapsed at one that is uniform in [0, s]. That counts as seen what is not, so the test is conservative the
+    more are censored.
+
+    Examples
+    --------
+    >>> d_calibration([True] * 10, np.arange(0.05, 1, 0.1)).p
+    1.0
+    """
+    seen = np.asarray(lapsed, bool)
+    at = _probabilities(survival_at_duration, seen.shape)
+    edges = np.linspace(0.0, 1.0, N_BINS + 1)
+    place = np.minimum((at[seen] * N_BINS).astype(np.int64), N_BINS - 1)
+    count = np.bincount(place, minlength=N_BINS).astype(np.float64)
+    left = at[~seen, None]
+    overlap = np.clip(np.minimum(left, edges[1:]) - edges[:-1], 0.0, None)
+    never = left[:, 0] <= 0
+    share_left = np.divide(overlap, left, out=np.zeros_like(overlap), where=left > 0)
+    share_left[never, 0] = 1.0
+    count += share_left.sum(axis=0)
+    expected = len(at) / N_BINS
+    statistic = float(np.sum((count - expected) ** 2) / expected)
+    return DCalibration(count / len(at), statistic, float(chi2.sf(statistic, N_BINS - 1)))
+
+
+def concordance(lapsed: npt.ArrayLike, duration: npt.ArrayLike, risk: npt.ArrayLike) -> float:
+    """Return Harrell's C: of two customers whose order is known, how often the first to lapse has more risk.
+
+    It tells nothing of how true probabilities are: curves that are all wrong by the same factor keep it.
+
+    Parameters
+    ----------
+    risk : array, shape (n,)
+        The higher, the sooner the lapse is expected.
+
+    Returns
+    -------
+    float
+        Ties in risk count one half. A pair's order is known where one lapsed and the other was watched for
+        longer, or as long without a lapse. NaN where there is no such pair.
+
+    Examples
+    --------
+    >>> concordance([True, True, False], [1, 2, 3], [0.9, 0.1, 0.5])
+    0.6666666666666666
+    """
+    seen, time = _checked(lapsed, duration)
+    score = np.asarray(risk, np.float64)
+    if score.shape != time.shape or not np.isfinite(score).all():
+        raise ValueError("risk: expected one finite number a row")
+    order = np.lexsort((seen, -time))
+    rank = np.unique(score, return_inverse=True)[1].astype(np.int64)
+    twice, pairs = _concordant(time[order], seen[order], rank[order], int(rank.max()) + 1)
+    return float(twice / (2 * pairs)) if pairs else float("nan")
+
+
+@njit(cache=True, nogil=True)
+def _concordant(time, lapsed, rank, n_ranks):  # type: ignore[no-untyped-def]  # compiled
+    """Return twice the concordant pairs and all pairs; rows by falling time, the censored first among equals.
+
+    Walks from the last to the first, keeping how many of those known to last longer have which rank, in a
+    tree of partial sums (Fenwick 1994).
+    """
+    tree = np.zeros(n_ranks + 1, np.int64)
+    twice, pairs, kept = 0, 0, 0
+    begin = 0
+    n = len(time)
+    while begin < n:
+        end = begin
+        while end < n and time[end] == time[begin]:
+            end += 1
+        row = begin
+        while row < end and not lapsed[row]:
+            place = rank[row] + 1
+            while place <= n_ranks:
+                tree[place] += 1
+                place += place & -place
+            kept += 1
+            row += 1
+        for one in range(row, end):
+            below, upto = 0, 0
+            place = rank[one]
+            while place > 0:
+                below += tree[place]
+                place -= place & -place
+            place = rank[one] + 1
+            while place > 0:
+                upto += tree[place]
+                place -= place & -place
+            twice += 2 * below + (upto - below)
+            pairs += kept
+        for one in range(row, end):
+            place = rank[one] + 1
+            while place <= n_ranks:
+                tree[place] += 1
+                place += place & -place
+            kept += 1
+        begin = end
+    return twice, pairs
+
+
+def _checked(lapsed: npt.ArrayLike, duration: npt.ArrayLike) -> tuple[Bool, Float64]:
+    seen, time = np.asarray(lapsed), np.asarray(duration, np.float64)
+    if time.ndim != 1 or not len(time) or seen.shape != time.shape or not np.isin(seen, (0, 1)).all():
+        raise ValueError("lapsed, duration: expected one length, at least 1, and booleans first")
+    if not (np.isfinite(time) & (time > 0)).all():
+        raise ValueError("duration: expected finite numbers above 0")
+    return seen.astype(bool), time
+
+
+def _probabilities(values: npt.ArrayLike, shape: tuple[int, ...]) -> Float64:
+    found = np.asarray(values, np.float64)
+    if found.shape != shape or not found.size:
+        raise ValueError(f"survival: expected shape {shape}, got {found.shape}")
+    if not ((found >= 0) & (found <= 1)).all():
+        raise ValueError("survival: expected probabilities in [0, 1], none missing")
+    return found

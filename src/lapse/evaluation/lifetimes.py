@@ -1,0 +1,172 @@
+"""Whether predicted lifetimes come true: by decile of the prediction, at horizons, and month by month.
+
+In: predicted survival or restricted means of n customers, and how long each was seen and whether it lapsed.
+Times are in any unit, the same for all. Out: tidy tables. Refused (ValueError): other lengths, probabilities
+outside [0, 1], fewer rows than groups.
+
+What happened to a group is estimated by Kaplan-Meier, so those whom the end of the data cuts count as far as
+they were seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lapse.evaluation.censoring import kaplan_meier
+from lapse.evaluation.ties import assign_bins, sum_ties
+from lapse.schema import Float64, Int64
+
+N_GROUPS = 10
+
+
+def calibration_by_horizon(
+    survival: npt.ArrayLike,
+    steps: Sequence[int],
+    lapsed: npt.ArrayLike,
+    duration: npt.ArrayLike,
+    step_length: float,
+) -> pd.DataFrame:
+    """Compare predicted and observed shares lapsed by some steps, by decile of the prediction.
+
+    Parameters
+    ----------
+    survival : array, shape (n, n_steps)
+        Predicted, at the end of each step.
+    steps : sequence of int
+        The horizons, from 1.
+    lapsed, duration : array, shape (n,)
+    step_length : float
+        In the unit of the durations.
+
+    Returns
+    -------
+    DataFrame
+        ``step``, ``decile`` (1 is the least likely to lapse), ``rows``, ``predicted``, ``observed``.
+
+    Examples
+    --------
+    >>> survival = np.repeat([[0.9], [0.5]], [10, 10], axis=0)
+    >>> lapsed = np.repeat([False, True, False], [10, 6, 4])
+    >>> calibration_by_horizon(survival, [1], lapsed, np.full(20, 1.0), 1.0).round(2).to_dict("list")
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'step': [1, 1], 'decile': [3, 8], 'rows': [10, 10], 'predicted': [0.1, 0.5], 'observed': [0.0, 0.6]}
+    """
+    predicted = 1.0 - _two_dimensional(survival)
+    seen, time = np.asarray(lapsed, bool), np.asarray(duration, np.float64)
+    _same_length(predicted, seen, time)
+    rows = []
+    for step in steps:
+        at = predicted[:, step - 1]
+        for decile, members in _groups(at):
+            observed = 1.0 - kaplan_meier(seen[members], time[members]).at(step * step_length)
+            rows.append((step, decile, len(members), at[members].mean(), float(observed)))
+    return pd.DataFrame(rows, columns=["step", "decile", "rows", "predicted", "observed"])
+
+
+def restricted_mean_by_decile(
+    predicted: npt.ArrayLike, lapsed: npt.ArrayLike, duration: npt.ArrayLike, limit: float
+) -> pd.DataFrame:
+    """Compare predicted restricted means of the lifetime with those observed, by decile of the prediction.
+
+    Parameters
+    ----------
+    predicted : array, shape (n,)
+        ``E[min(T, limit)]``.
+    lapsed, duration : array, shape (n,)
+    limit : float
+
+    Returns
+    -------
+    DataFrame
+        ``decile``, ``rows``, ``predicted``, ``observed`` (area under Kaplan-Meier up to the limit),
+        ``error`` (predicted over observed, less 1).
+
+    Examples
+    --------
+    >>> restricted_mean_by_decile([2.0] * 10, [True] * 10, [1.0, 3.0] * 5, 4.0)["error"].tolist()
+    [0.0]
+    """
+    at, seen = np.asarray(predicted, np.float64), np.asarray(lapsed, bool)
+    time = np.asarray(duration, np.float64)
+    _same_length(at, seen, time)
+    rows = [
+        (decile, len(members), at[members].mean(), kaplan_meier(seen[members], time[members]).area(limit))
+        for decile, members in _groups(at)
+    ]
+    table = pd.DataFrame(rows, columns=["decile", "rows", "predicted", "observed"])
+    return table.assign(error=table["predicted"] / table["observed"] - 1.0)
+
+
+def ends_by_period(
+    survival: npt.ArrayLike,
+    lapsed: npt.ArrayLike,
+    duration: npt.ArrayLike,
+    step_length: float,
+    steps_a_period: int = 1,
+) -> pd.DataFrame:
+    """Compare expected and realised numbers of lapses, period by period from now: by month, or by year.
+
+    Parameters
+    ----------
+    survival : array, shape (n, n_steps)
+        Of those who are here now.
+    lapsed, duration : array, shape (n,)
+        From now.
+    step_length : float
+        In the unit of the durations.
+    steps_a_period : int, default 1
+        Steps taken together.
+
+    Returns
+    -------
+    DataFrame
+        ``period`` from 1, ``watched`` (rows whose period is seen to its end or lapse), ``expected`` and
+        ``realised`` lapses of those, ``error`` (expected over realised, less 1; NaN without realised ones).
+        What was expected in a period of somebody censored in it, or before, does not count.
+
+    Examples
+    --------
+    >>> lapsed, duration = [True, True, True, False], [0.5, 1.0, 1.5, 2.0]
+    >>> ends_by_period([[0.5, 0.25]] * 4, lapsed, duration, 1.0).to_dict("list")
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'period': [1, 2], 'watched': [4, 4], 'expected': [2.0, 1.0], 'realised': [2, 1], 'error': [0.0, 0.0]}
+    """
+    stays = _two_dimensional(survival)
+    seen, time = np.asarray(lapsed, bool), np.asarray(duration, np.float64)
+    _same_length(stays, seen, time)
+    start = np.ones(len(stays))
+    rows = []
+    for period, last in enumerate(range(steps_a_period, stays.shape[1] + 1, steps_a_period), start=1):
+        begin, end = (last - steps_a_period) * step_length, last * step_length
+        watched = seen | (time >= end)
+        expected = float((start - stays[:, last - 1])[watched].sum())
+        realised = int((seen & (time > begin) & (time <= end)).sum())
+        error = expected / realised - 1.0 if realised else float("nan")
+        rows.append((period, int(watched.sum()), expected, realised, error))
+        start = stays[:, last - 1]
+    return pd.DataFrame(rows, columns=["period", "watched", "expected", "realised", "error"])
+
+
+def _groups(predicted: Float64) -> list[tuple[int, Int64]]:
+    """Return tenths of the rows by prediction, from 1, and the positions in each; ties stay together."""
+    if len(predicted) < N_GROUPS:
+        raise ValueError(f"expected at least {N_GROUPS} rows, got {len(predicted)}")
+    distinct, mass = sum_ties(predicted, np.ones(len(predicted)))
+    group = assign_bins(mass, N_GROUPS)[np.searchsorted(distinct, predicted)]
+    return [(int(number) + 1, np.flatnonzero(group == number)) for number in np.unique(group)]
+
+
+def _two_dimensional(survival: npt.ArrayLike) -> Float64:
+    found = np.asarray(survival, np.float64)
+    if found.ndim != 2 or not found.size or not ((found >= 0) & (found <= 1)).all():
+        raise ValueError("survival: expected shape (n, n_steps) and probabilities in [0, 1], none missing")
+    return found
+
+
+def _same_length(*arrays: npt.NDArray[np.generic]) -> None:
+    if len({len(array) for array in arrays}) > 1:
+        raise ValueError(f"expected one length, got {', '.join(str(len(array)) for array in arrays)}")

@@ -1,0 +1,204 @@
+"""What customers are worth, asked of a model: cash flows, totals, what if, risk by cause, newcomers.
+
+In: a :class:`~lapse.jobs.model.Model` and a dataset with its features, held in memory; ``lapse score`` does
+the same bucket by bucket. Out: frames. Refused (:class:`~lapse.errors.DataError`): a cohort label missing,
+nobody new among the rows of a newcomer's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from lapse.dataset import Dataset
+from lapse.errors import DataError, Problem
+from lapse.features.grammar import CUSTOMER, Feature
+from lapse.jobs.model import Model
+from lapse.jobs.totals import what_if_table
+from lapse.schema import Float64
+from lapse.value import (
+    CHANGES,
+    FLOW_COLUMNS,
+    LEVEL,
+    Change,
+    flow_tables,
+    flows_if,
+    flows_of,
+    spread_of,
+    total_of,
+)
+from lapse.value import value_at_risk as at_risk_by_cause
+
+
+def cash_flows(model: Model, data: Dataset) -> pd.DataFrame:
+    """Return the cash flows of each customer, a row a step; they add up to its CLV.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+
+    Returns
+    -------
+    DataFrame
+        The columns of :data:`lapse.value.FLOW_COLUMNS`, in the order of the rows and of the steps.
+    """
+    value, curve = model.business.value, model.curve(data)
+    tables = list(flow_tables(data.keys, flows_of(curve, value), curve.step_days, value.limit))
+    whole = pa.concat_tables(tables) if tables else pa.table({name: [] for name in FLOW_COLUMNS})
+    found: pd.DataFrame = whole.to_pandas(date_as_object=False)
+    return found
+
+
+def what_if(model: Model, data: Dataset, changes: Mapping[str, Change] = CHANGES) -> pd.DataFrame:
+    """Return the CLV of all rows together under changes of the terms.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+    changes : mapping of name to Change, optional
+        The first one is what the others are compared with.
+
+    Returns
+    -------
+    DataFrame, a row a change
+        ``clv``, ``difference`` and ``percent``, both to the first.
+    """
+    value, curve = model.business.value, model.curve(data)
+    worth = {name: flows_if(curve, value, change).sum(axis=1).sum() for name, change in changes.items()}
+    return what_if_table(worth)
+
+
+def total_value(
+    model: Model, data: Dataset, cohort: pd.Series | None = None, level: float = LEVEL
+) -> pd.DataFrame:
+    """Return the CLV of all rows together, or of each cohort, with an interval that knows common shocks.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+        As of one date: a customer counts once for each of its rows.
+    cohort : Series, length n, optional
+        The label of each row, none missing; by default all are one cohort, ``all``.
+    level : float, default 0.95
+
+    Returns
+    -------
+    DataFrame, a row a cohort
+        ``customers``, ``clv``, ``lower``, ``upper``, ``level``. Bounds of cohorts do not add up: what all
+        share moves them together.
+
+    Raises
+    ------
+    DataError
+        If a label is missing or their number is another.
+    """
+    label = pd.Series("all", data.keys.index) if cohort is None else cohort.reset_index(drop=True)
+    if len(label) != len(data) or label.isna().any():
+        got = f"{len(label):,} labels, {int(label.isna().sum()):,} of them missing"
+        raise DataError(Problem("cohort", "labels", f"one for each of {len(data):,} rows", got))
+    value, curve, spreads = model.business.value, model.curve(data), model.estimators.spreads
+    flows = flows_of(curve, value)
+    variance = spread_of(curve, value, spreads.money, flows).variance
+    margin = flows.margin * flows.discount_factor
+    rows = {
+        name: asdict(
+            total_of(
+                len(place),
+                float(flows.clv[place].sum()),
+                margin[place].sum(axis=0),
+                float(variance[place].sum()),
+                spreads.shocks,
+                level,
+            )
+        )
+        for name, place in label.groupby(label).indices.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def value_at_risk(model: Model, data: Dataset) -> pd.DataFrame:
+    """Return each customer's value at risk within the horizon by cause, DataFrame of n rows.
+
+    ``customer_id``, ``as_of`` and a column a cause; together CLV times churn probability. Only the voluntary
+    part is money that an offer can keep.
+    """
+    curve = model.curve(data)
+    worth = flows_of(curve, model.business.value).clv
+    risks = at_risk_by_cause(curve, worth, model.estimators.horizon_steps)
+    return data.keys.assign(**risks)
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """What a customer is worth before it is won, on average.
+
+    Attributes
+    ----------
+    customers : int
+        Rows of customers in their first step, of which this is the mean.
+    first_margin : float
+        Margin that they had brought by then.
+    future : float
+        Their CLV from then on.
+    acquisition_cost : float
+    worth : float
+        ``first_margin + future - acquisition_cost``.
+    """
+
+    customers: int
+    first_margin: float
+    future: float
+    acquisition_cost: float
+    worth: float
+
+
+def newcomer(model: Model, data: Dataset) -> Newcomer:
+    """Return the mean value of a customer who is still to be won, less what winning it costs.
+
+    The mean over customers in their first step: what they have brought since their first day, at
+    ``value.margin_rate`` of each event, and the CLV of their first spell from then on. Who is still a
+    prospect becomes such a customer if it is won at all; the chance of that is not in it.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+        Of as many dates as possible, such as the labelled one.
+
+    Raises
+    ------
+    DataError
+        If nobody is in its first step.
+    """
+    business = model.business
+    tenure = data.features[str(Feature(CUSTOMER, "tenure_days"))].to_numpy(np.float64)
+    rows = np.flatnonzero(tenure < business.step_days)
+    if not len(rows):
+        expected = f"customers known for less than {business.step_days} days"
+        raise DataError(Problem("dataset", "customer__tenure_days", expected, "none"))
+    new = data.take(rows)
+    first = float(_brought(model, new.features).mean())
+    future = float(flows_of(model.curve(new), business.value).clv.mean())
+    cost = business.value.acquisition_cost
+    return Newcomer(len(rows), first, future, cost, first + future - cost)
+
+
+def _brought(model: Model, features: pd.DataFrame) -> Float64:
+    """Return the margin of the smallest window that covers a step, and so of all that newcomers did."""
+    business = model.business
+    windows = [days for days in business.features.windows if days >= business.step_days]
+    window = min(windows, default=max(business.features.windows))
+    margin = np.zeros(len(features))
+    for event in business.revenue_events:
+        name = f"{event}__sum__{window}d"
+        if name in features:
+            spent = np.nan_to_num(features[name].to_numpy(np.float64))
+            margin += spent * business.value.margin_rate_of(event)
+    return margin

@@ -1,0 +1,163 @@
+"""What is left of a life: survival of those who have stayed so far, and what is read off it.
+
+In: hazards from the origin and how much of it is over; or survival from now. Out: conditional survival;
+remaining lifetimes with intervals, medians, and how much of them nobody has ever seen; and
+:class:`RemainingMixin`, which gives both to an estimator of hazards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lapse.models import inputs
+from lapse.models.curve import (
+    Curve,
+    alive_share,
+    lifetime_interval_days,
+    lifetime_quantile_days,
+    remaining_lifetime_days,
+)
+from lapse.schema import Float64
+
+
+def conditional_survival(hazard: Float64, elapsed_steps: Float64, n_steps: int) -> Float64:
+    """Return ``S(elapsed + k) / S(elapsed)`` for k = 1, ..., n_steps.
+
+    Parameters
+    ----------
+    hazard : float64, shape (n, at least elapsed + n_steps + 1)
+        P(lapse in a step | customer at its start), below 1.
+    elapsed_steps : float64, shape (n,)
+        At least 0, perhaps inside a step, in which survival is a straight line.
+    n_steps : int
+
+    Returns
+    -------
+    float64, shape (n, n_steps)
+
+    Examples
+    --------
+    >>> conditional_survival(np.array([[0.2, 0.5, 0.5]]), np.array([0.5]), 1).round(4).tolist()
+    [[0.6667]]
+    """
+    whole = np.floor(elapsed_steps).astype(np.int64)
+    inside = (elapsed_steps - whole)[:, None]
+    ahead = np.take_along_axis(hazard, whole[:, None] + np.arange(n_steps + 1), axis=1)
+    stays = np.cumprod(1.0 - ahead[:, :-1], axis=1, dtype=np.float64)
+    survival: Float64 = stays * (1.0 - inside * ahead[:, 1:]) / (1.0 - inside * ahead[:, :1])
+    return survival
+
+
+def remaining_lifetimes(
+    survival: Float64, step_days: int, limit_days: int, tail_days: Float64, level: float
+) -> pd.DataFrame:
+    """Return remaining lifetimes up to a limit.
+
+    Parameters
+    ----------
+    survival : float64, shape (n, n_steps)
+        From now.
+    step_days, limit_days : int
+    tail_days : float64, shape (n,)
+        In how many days the steps that anybody was seen in are over; below 0 where they are.
+    level : float
+        Of the interval, in (0, 1).
+
+    Returns
+    -------
+    DataFrame, shape (n, 5)
+        The columns of :meth:`lapse.Lifetime.predict_remaining_lifetime`.
+
+    Examples
+    --------
+    >>> remaining_lifetimes(np.array([[0.5, 0.5]]), 30, 60, np.array([30.0]), 0.8).round(2).T[0].to_dict()
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'remaining_lifetime_days': 37.5, 'remaining_lifetime_days_lower': 12.0,
+     'remaining_lifetime_days_upper': 60.0, 'median_lifetime_days': 30.0, 'tail_share': 0.4}
+    """
+    curve = Curve(step_days, survival, np.zeros_like(survival))
+    mean = remaining_lifetime_days(curve, limit_days)
+    lower, upper, _ = lifetime_interval_days(curve, limit_days, level)
+    median, beyond = lifetime_quantile_days(curve, 0.5, limit_days)
+    alive = alive_share(curve, limit_days)
+    ends = step_days * np.arange(1, alive.shape[1] + 1)
+    unseen = np.clip((ends - tail_days[:, None]) / step_days, 0.0, 1.0)
+    return pd.DataFrame(
+        {
+            "remaining_lifetime_days": mean,
+            "remaining_lifetime_days_lower": lower,
+            "remaining_lifetime_days_upper": upper,
+            "median_lifetime_days": np.where(beyond, np.inf, median),
+            "tail_share": (alive * unseen).sum(axis=1) * step_days / mean,
+        }
+    )
+
+
+class RemainingMixin:
+    """What an estimator of hazards says of customers who have stayed so far.
+
+    Attributes
+    ----------
+    step_days : int
+        Length of a step.
+    n_steps_observed_ : int
+        Last step that enough were seen in.
+    """
+
+    step_days: int
+    n_steps_observed_: int
+
+    def predict_hazard(self, X: pd.DataFrame, n_steps: int) -> Float64:
+        """Return P(lapse in step k | customer at its start), float64 of shape (n, n_steps)."""
+        raise NotImplementedError
+
+    def conditional_after(self, X: pd.DataFrame, elapsed_days: npt.ArrayLike, n_steps: int) -> Float64:
+        """Return the survival of those who have stayed so far, ``S(elapsed + k) / S(elapsed)``.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n, n_features)
+        elapsed_days : array, shape (n,), or one number
+            Days since the origin from which durations count, at least 0; inside a step survival is a straight
+            line.
+        n_steps : int
+            Steps from there.
+
+        Returns
+        -------
+        float64, shape (n, n_steps)
+        """
+        elapsed = inputs.elapsed(elapsed_days, len(X)) / self.step_days
+        longest = int(elapsed.max(initial=0.0)) + n_steps + 1
+        return conditional_survival(self.predict_hazard(X, longest), elapsed, n_steps)
+
+    def predict_remaining_lifetime(
+        self, X: pd.DataFrame, limit_days: int, *, elapsed_days: npt.ArrayLike = 0.0, level: float = 0.8
+    ) -> pd.DataFrame:
+        """Return how long customers are still expected to stay.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n, n_features)
+        limit_days : int
+            The end of the restricted mean, in days from now.
+        elapsed_days : array, shape (n,), or one number, default 0
+            How long they have stayed so far, as in :meth:`conditional_after`.
+        level : float, default 0.8
+            Of the interval: so many customers like this one stay for a time inside it.
+
+        Returns
+        -------
+        DataFrame, index as X
+            ``remaining_lifetime_days``, the restricted mean ``E[min(T, limit)]``, with ``_lower`` and
+            ``_upper``; ``median_lifetime_days``, infinite where more than half outlive the limit;
+            ``tail_share``, how much of the restricted mean lies behind the last observed step.
+        """
+        steps = -(-int(limit_days) // self.step_days)
+        elapsed = inputs.elapsed(elapsed_days, len(X))
+        survival = self.conditional_after(X, elapsed, steps)
+        tail_days = self.n_steps_observed_ * self.step_days - elapsed
+        found = remaining_lifetimes(survival, self.step_days, int(limit_days), tail_days, level)
+        return found.set_index(X.index)

@@ -1,0 +1,50 @@
+"""Value at risk, split by the cause of the lapse: money that an offer may keep, and money that none can.
+
+In: curves with shares of causes, the ``value`` section. Out: for each customer the value that is lost if it
+lapses within the horizon, weighted with the chance of that, by cause.
+
+The value at risk of a customer is its CLV times its churn probability; each cause has the part of it that it
+has of the probability, so the causes of a customer add up to the whole. A card that cannot be charged is put
+right by a payment reminder, a house move by nothing: only the voluntary part is what an offer is for.
+
+Refused (ValueError): a horizon beyond the curve.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lapse.models.curve import Curve
+from lapse.schema import CAUSES, Float64
+
+ANY = "any"
+"""The one cause of a business that keeps none apart."""
+
+
+def value_at_risk(curve: Curve, clv: Float64, horizon_steps: int) -> dict[str, Float64]:
+    """Return the value at risk within the horizon by cause.
+
+    Parameters
+    ----------
+    curve : Curve
+    clv : float64, shape (n,)
+    horizon_steps : int
+
+    Returns
+    -------
+    dict of cause to float64, shape (n,)
+        By the words of :data:`lapse.schema.CAUSES`; ``any`` alone where the curve keeps no causes apart. They
+        add up to ``clv * churn probability``.
+
+    Examples
+    --------
+    >>> shares = np.array([[[0.75], [0.25]]])
+    >>> curve = Curve(60, np.array([[0.5]]), np.ones((1, 1)), cause_shares=shares, causes=(1, 2))
+    >>> {cause: money.tolist() for cause, money in value_at_risk(curve, np.array([80.0]), 1).items()}
+    {'voluntary': [30.0], 'involuntary': [10.0]}
+    """
+    if not 1 <= horizon_steps <= curve.n_steps:
+        raise ValueError(f"a horizon of {horizon_steps} steps on a curve of {curve.n_steps}")
+    lapsed = curve.incidence[:, :, horizon_steps - 1]
+    words = [CAUSES[code - 1] for code in curve.causes] or [ANY]
+    return {word: np.asarray(clv * lapsed[:, place]) for place, word in enumerate(words)}

@@ -1,0 +1,133 @@
+"""What a trained model says of value: rows that add up, totals that know each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lapse
+from lapse.dataset import Dataset
+from lapse.errors import ConfigError, DataError
+from lapse.jobs.partition import Notes, summary
+from lapse.jobs.score import score
+from lapse.value import CHANGES, FLOW_COLUMNS, Change
+from tests.jobs.conftest import Place
+
+AS_OF = "2024-10-31"
+
+
+@pytest.fixture(scope="module", params=["shop", "gym"])
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def today(place: Place) -> Dataset:
+    return lapse.snapshots(place.history, AS_OF, recipe=place.model.recipe)
+
+
+def test_cash_flows_are_rows_that_add_up_to_the_clv(place: Place, today: Dataset) -> None:
+    rows = lapse.cash_flows(place.model, today)
+    assert tuple(rows.columns) == FLOW_COLUMNS
+    clv = place.model.score(today).dropna(subset="clv").set_index("customer_id")["clv"]
+    total = rows.groupby("customer_id")["cash_flow"].sum()
+    np.testing.assert_allclose(total.loc[clv.index], clv, rtol=1e-9)
+    flow = (rows["margin"] - rows["cost"]) * rows["discount_factor"]
+    np.testing.assert_allclose(rows["cash_flow"], flow, rtol=1e-12, atol=1e-12)
+    ahead = (pd.to_datetime(rows["date"]) - pd.to_datetime(rows["as_of"])).dt.days
+    limit = place.business.value.limit
+    assert (ahead == np.minimum(rows["step"] * place.business.step_days, limit)).all()
+    assert ahead.max() == limit
+
+
+def test_scoring_writes_the_same_rows_where_it_is_asked(place: Place, today: Dataset, tmp_path: Path) -> None:
+    there = tmp_path / "flows"
+    value = place.business.value.model_copy(update={"cash_flows": there})
+    business = place.business.model_copy(update={"value": value})
+    model = replace(place.model, estimators=replace(place.model.estimators, business=business))
+    file = score(place.history, model, AS_OF, tmp_path / "scores")
+    written = pd.read_parquet(there / f"as_of={AS_OF}" / "cash_flows.parquet")
+    expected = lapse.cash_flows(model, today)
+    keys = ["customer_id", "step"]
+    pd.testing.assert_frame_equal(
+        written.sort_values(keys, ignore_index=True)[[*keys, "cash_flow", "margin", "survival"]],
+        expected.sort_values(keys, ignore_index=True)[[*keys, "cash_flow", "margin", "survival"]],
+        check_dtype=False,
+    )
+    assert [one.name for one in (tmp_path / "scores" / f"as_of={AS_OF}").iterdir()] == [file.name]
+    assert not [one for one in (there / f"as_of={AS_OF}").iterdir() if one.name.startswith(".")]
+
+
+def test_the_file_says_what_all_are_worth_together(place: Place, today: Dataset, tmp_path: Path) -> None:
+    file = score(place.history, place.model, AS_OF, tmp_path)
+    told, table = Notes.read(file).value, pd.read_parquet(file)
+    total = lapse.total_value(place.model, today).loc["all"]
+    assert told["total"]["clv"] == pytest.approx(table["clv"].sum(), rel=1e-9)
+    for name in ("clv", "lower", "upper", "customers"):
+        assert told["total"][name] == pytest.approx(total[name], rel=1e-9)
+    assert told["total"]["lower"] < told["total"]["clv"] < told["total"]["upper"]
+    at_risk = (table["clv"] * table["churn_probability"]).sum()
+    assert sum(told["value_at_risk"].values()) == pytest.approx(at_risk, rel=1e-9)
+    causes = {"gym": {"voluntary", "involuntary", "other"}, "shop": {"any"}}
+    assert set(told["value_at_risk"]) == causes[place.business.business]
+    assert 0 <= told["beyond_observed"] < 1
+    assert told["what_if"]["as it is"] == told["total"]["clv"]
+    table_if = lapse.what_if(place.model, today)
+    assert table_if.index.tolist() == list(CHANGES)
+    for name, worth in told["what_if"].items():
+        assert worth == pytest.approx(table_if.loc[name, "clv"], rel=1e-9)
+    document, text = summary(file)
+    assert document["value"]["total"]["upper"] == told["total"]["upper"]
+    assert "what if: +1 point retention +" in text
+
+
+def test_what_if_moves_as_it_must(place: Place, today: Dataset) -> None:
+    changes = {"now": Change(), "same": Change(), "more": Change(margin=0.01), "later": Change(discount=0.01)}
+    table = lapse.what_if(place.model, today, changes)
+    assert table.loc["same", "clv"] == table.loc["now", "clv"]
+    assert table.loc["more", "percent"] == pytest.approx(1.0, rel=1e-9)  # nothing is spent on serving
+    assert table.loc["later", "difference"] < 0
+
+
+def test_cohorts_add_up_and_their_intervals_do_not_cancel(place: Place, today: Dataset) -> None:
+    half = pd.Series(np.where(np.arange(len(today)) % 2, "odd", "even"))
+    parts, whole = lapse.total_value(place.model, today, half), lapse.total_value(place.model, today)
+    assert parts["clv"].sum() == pytest.approx(whole.loc["all", "clv"], rel=1e-9)
+    width = (parts["upper"] - parts["lower"]).to_numpy()
+    all_width = float(whole.loc["all", "upper"] - whole.loc["all", "lower"])
+    assert np.sqrt((width**2).sum()) <= all_width * (1 + 1e-9)
+    assert all_width <= width.sum() * (1 + 1e-9)
+    with pytest.raises(DataError, match="one for each of"):
+        lapse.total_value(place.model, today, half.iloc[1:])
+
+
+def test_value_at_risk_by_cause_is_the_whole(place: Place, today: Dataset) -> None:
+    table = lapse.value_at_risk(place.model, today).set_index("customer_id").drop(columns="as_of")
+    scores = place.model.score(today).dropna(subset="clv").set_index("customer_id").loc[table.index]
+    np.testing.assert_allclose(
+        table.sum(axis=1), scores["clv"] * scores["churn_probability"], rtol=1e-7, atol=1e-9
+    )
+
+
+def test_a_newcomer_is_worth_what_newcomers_were(place: Place) -> None:
+    data = lapse.snapshots(place.history)
+    found = lapse.newcomer(place.model, data)
+    tenure = data.features["customer__tenure_days"].to_numpy()
+    new = tenure < place.business.step_days
+    assert found.customers == new.sum() > 0
+    predicted = place.model.estimators.predict(data.features[new])
+    assert found.future == pytest.approx(predicted["clv"].mean(), rel=1e-9)
+    assert found.worth == found.first_margin + found.future
+    assert found.first_margin > 0
+    with pytest.raises(DataError, match="known for less than"):
+        lapse.newcomer(place.model, data.take(~new))
+
+
+def test_referrals_need_their_rule(place: Place, today: Dataset) -> None:
+    with pytest.raises(ConfigError, match="referral"):
+        lapse.referral_value(place.history, place.model.score(today))

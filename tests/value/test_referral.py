@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lapse.errors import DataError
+from lapse.value import with_referrals
+
+ids = st.sampled_from(list("abcdefgh"))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.dictionaries(ids, st.one_of(st.just(np.nan), st.floats(-1e3, 1e4)), min_size=1),
+    st.lists(st.tuples(ids, ids), max_size=20),
+    st.floats(0, 1),
+)
+def test_credit_moves_value_and_makes_none(
+    values: dict[str, float], pairs: list[tuple[str, str]], credit: float
+) -> None:
+    clv = pd.Series(values, dtype=np.float64)
+    table = with_referrals(clv, pd.DataFrame(pairs, columns=["customer_id", "referred"]).astype(str), credit)
+    scale = max(clv.abs().sum(), 1.0)
+    assert table["clv_with_referrals"].sum() == pytest.approx(clv.sum(), abs=1e-9 * scale)
+    for (
+        customer,
+        row,
+    ) in table.iterrows():  # each referred customer passes on once, to the first who has value
+        from_whom = [who for who, whom in pairs if whom == customer != who]
+        moves = any(not np.isnan(values.get(who, np.nan)) for who in from_whom) and not np.isnan(row["clv"])
+        assert row["clv_passed_on"] == pytest.approx(credit * row["clv"] if moves else 0.0)
+
+
+def test_wrong_referrals_are_refused_together() -> None:
+    nobody = pd.DataFrame({"customer_id": [], "referred": []})
+    with pytest.raises(DataError) as refused:
+        with_referrals(pd.Series([1.0, 2.0], ["a", "a"]), nobody, 2)
+    assert len(refused.value.problems) == 2

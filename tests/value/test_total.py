@@ -1,0 +1,71 @@
+"""The interval of a total, held against simulated years with good and bad months."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lapse.value import Shocks, fit_shocks, total_of
+
+
+def shocks_drawn(rng: np.random.Generator, n: int, size: float, lasting: float) -> np.ndarray:
+    drawn = np.empty(n)
+    drawn[0] = rng.normal(0, size)
+    for step in range(1, n):
+        drawn[step] = lasting * drawn[step - 1] + rng.normal(0, size * (1 - lasting**2) ** 0.5)
+    return drawn
+
+
+def world(seed: int, size: float, lasting: float, n: int = 300, dates: int = 30, ahead: int = 6) -> Shocks:
+    """Let customers bring 10 a step, more or less by chance and by shared shocks; learn from that."""
+    rng = np.random.default_rng(seed)
+    month = shocks_drawn(rng, dates + ahead, size, lasting)
+    date, customer = np.repeat(np.arange(dates), n), np.tile(np.arange(n), dates)
+    period = date[:, None] + np.arange(ahead)[None, :]
+    came = rng.gamma(4.0, 2.5, (n, dates + ahead))[customer[:, None], period] * (1 + month[period])
+    came[period >= dates] = np.nan
+    return fit_shocks(came, np.full(came.shape, 10.0), customer, period, np.ones(ahead))
+
+
+def test_shared_months_are_found_and_chance_is_not_taken_for_them() -> None:
+    assert np.mean([world(seed, 0.0, 0.0).size for seed in range(5)]) < 0.01
+    found = [world(seed, 0.2, 0.7) for seed in range(8)]
+    assert np.mean([one.size for one in found]) == pytest.approx(0.2, rel=0.25)
+    assert np.mean([one.lasting for one in found]) == pytest.approx(0.7, abs=0.2)
+    assert np.mean([world(seed, 0.2, 0.0).lasting for seed in range(8)]) < 0.35
+
+
+def test_totals_are_covered_where_months_are_shared() -> None:
+    """Of 60 futures of 12 steps, nine in ten or so lie between bounds at 95 %."""
+    covered = []
+    for seed in range(60):
+        shocks = world(seed, 0.15, 0.6, n=60)
+        month = shocks_drawn(np.random.default_rng(1_000 + seed), 12, 0.15, 0.6)
+        total = total_of(100, 1200.0, np.full(12, 100.0), 0.0, shocks)
+        covered.append(total.lower <= float((100.0 * (1 + month)).sum()) <= total.upper)
+    assert np.mean(covered) >= 0.88
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.5), st.lists(st.floats(0, 1e4), min_size=1, max_size=12)
+)
+def test_shared_shocks_do_not_cancel(size: float, lasting: float, level: float, money: list[float]) -> None:
+    """Twice as many customers alike have twice the spread; apart from them it would be 1.4 times."""
+    shocks, by_step = Shocks(size, lasting, level), np.array(money)
+    one, two = shocks.variance(by_step), shocks.variance(2 * by_step)
+    assert two == pytest.approx(4 * one, rel=1e-9)
+    assert one <= (size**2 + level**2) * by_step.sum() ** 2 * (1 + 1e-9)
+
+
+def test_the_level_learned_from_few_is_less_sure() -> None:
+    few, many = world(1, 0.0, 0.0, n=50), world(1, 0.0, 0.0, n=800)
+    assert few.level == pytest.approx(4 * many.level, rel=0.35)
+    assert many.level < 0.02
+
+
+def test_nothing_seen_is_no_shock() -> None:
+    nothing, period = np.full((3, 2), np.nan), np.zeros((3, 2), np.int64)
+    assert fit_shocks(nothing, np.ones((3, 2)), np.arange(3), period, np.ones(2)) == Shocks()
