@@ -86,7 +86,6 @@ class ShiftedBetaGeometric:
                 f"renewals of at least 0 and a discount above 0, not {renewals}, {discount_rate}"
             )
 
-
         def of_one(rank: float) -> float:
             stays = 1.0 - float(betaincinv(self.alpha, self.beta + renewals, rank))
             return stays / (1.0 - stays / (1.0 + discount_rate))
