@@ -66,11 +66,41 @@ def test_unit_of_money_changes_nothing() -> None:
 
 def test_refunds_beyond_purchases_take_least_squares() -> None:
     X, spend, expected = shop(15_000)
-    spend[::50] -= 1.5 * expected[::50]
+    spend[::5] -= 1.5 * expected[::5]
     model = Spend(STEP, num_threads=1).fit(X, spend)
     assert model.objective_ == "regression"
     seen = ~np.isnan(spend)
     assert model.predict(X)[seen].sum() == pytest.approx(np.nansum(spend), rel=0.03)
+
+
+def test_some_refunds_beyond_purchases_are_taken_off_by_the_level() -> None:
+    X, spend, _ = shop(15_000)
+    spend[::20] = np.where(spend[::20] > 0, -0.5 * spend[::20], spend[::20])
+    model = Spend(STEP, num_threads=1).fit(X, spend)
+    seen = ~np.isnan(spend)
+    assert model.objective_ == "poisson"
+    assert model.level_.start < -0.01
+    assert model.predict(X)[seen].sum() == pytest.approx(np.nansum(spend), rel=0.02)
+
+
+def test_late_steps_known_of_few_customers_come_out_at_their_level() -> None:
+    """Sixty customers, twenty rows each, are all that is known of the later half of the steps."""
+    rng = np.random.default_rng(3)
+    n_few, n_many, n_steps = 60, 3000, 12
+    whose = np.concatenate([np.repeat(np.arange(n_few), 20), n_few + np.arange(n_many)])
+    luck = rng.gamma(0.5, 2.0, n_few + n_many)[whose]
+    X = pd.DataFrame(rng.normal(size=(n_few + n_many, 4))[whose], columns=list("abcd"))
+    spend = luck[:, None] * rng.gamma(2.0, 5.0, (len(whose), n_steps))
+    spend[whose >= n_few, 6:] = np.nan
+    free = {"min_child_samples": 20, "num_leaves": 15, "num_threads": 1}
+    told = Spend(STEP, **free).fit(X, spend, whose)
+    others = pd.DataFrame(rng.normal(size=(4000, 4)), columns=list("abcd"))
+    late = told.predict(others)[:, 6:].mean()
+    untold = late / told.level_.factor(n_steps)[6:].mean()
+    actual = np.nanmean(spend[:, 6:])
+    assert told.level_.slope > 0.005
+    assert untold < 0.9 * actual
+    assert abs(late / actual - 1) < abs(untold / actual - 1)
 
 
 def test_nothing_spent_is_predicted_as_nothing(tmp_path: Path) -> None:

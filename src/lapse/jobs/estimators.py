@@ -232,7 +232,8 @@ def fit(data: Labelled, advance: Advance = silent, when: str = "") -> Estimators
 
 
 def _fit_money(data: Labelled, money: Float64, step_days: int) -> Spend:
-    return Spend(step_days).fit(data.features, while_customer(data.labels, money, step_days))
+    seen = while_customer(data.labels, money, step_days)
+    return Spend(step_days).fit(data.features, seen, data.keys["customer_id"])
 
 
 def while_customer(happened: Outcomes, money: Float64, step_days: int) -> Float64:

@@ -39,8 +39,8 @@ class Purchases(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
     starts. It has to learn who buys more or less often than it seems, not how often people buy: the level of
     the expectation stays, since the rows to learn from look less far ahead than the question does, and a
     buy-till-you-die model knows how buying fades. How many trees are grown is chosen by five folds of
-    customers: the fewest whose loss is within a standard error of the best. The mean of both is better than
-    either.
+    customers: the fewest whose loss is within two standard errors of the best. The mean of both is better
+    than either.
 
     Parameters
     ----------
@@ -201,9 +201,9 @@ class Purchases(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
 
 def _fewest_as_good(loss: Float64) -> int:
-    """Return the first row of losses (looks, customers) within a standard error of the least in total."""
+    """Return the first row of losses (looks, customers) within two standard errors of the least in total."""
     worse = loss - loss[loss.sum(axis=1).argmin()]
-    within = worse.sum(axis=1) <= np.sqrt(loss.shape[1]) * worse.std(axis=1)
+    within = worse.sum(axis=1) <= 2 * np.sqrt(loss.shape[1]) * worse.std(axis=1)
     return int(np.flatnonzero(within)[0])
 
 

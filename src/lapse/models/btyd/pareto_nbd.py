@@ -68,7 +68,7 @@ class ParetoNbd:
         --------
         >>> bought = PurchaseHistory(np.array([0.0, 2.0]), np.array([0.0, 30.43]), np.array([38.86, 38.86]))
         >>> ParetoNbd(0.553, 10.578, 0.606, 11.669).probability_alive(bought).round(4)
-        array([0.2951, 0.8691])
+        array([0.2953, 0.8692])
         """
         rows = np.column_stack([history.repeat_purchases, history.t_x, history.T])
         log_parameters = np.log([self.r, self.alpha, self.s, self.beta])
