@@ -22,6 +22,7 @@ from matplotlib.text import Text
 import lapse
 from lapse.cli import app
 from lapse.config import Business, Churn, Event, FeaturePlan, Quality, SnapshotPlan, Tracking, Value, load
+from lapse.config.measuring import Claims
 from lapse.config.sections import (
     AccountPlan,
     Condition,
@@ -181,6 +182,7 @@ SECTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "measure.rungs": (Condition, {}),
     "measure.strategic": (Strategic, {}),
     "measure.strategic.points": (Points, {"when": [{"kinds": 1}]}),
+    "measure.claims": (Claims, {}),
     "measure.lifecycle": (Lifecycle, {}),
     "measure.lifecycle.programmes": (Programme, {"event": "call", "cost": 1.0}),
     "quality": (Quality, {}),
@@ -207,6 +209,7 @@ LEFT_OUT = (
     Tiers(),
     TierRule(),
     Strategic(),
+    Claims(),
     Quality(),
     Tracking(),
 )

@@ -12,7 +12,6 @@ read all the same is made again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lapse.jobs.parquet import write_tables
+from lapse.jobs.swap import flush
 
 FOLDER = ".scores.unfinished"
 _KEY = "part"
@@ -98,7 +98,7 @@ class Unfinished:
         """Write one bucket's scores as they come, and what ``told`` says of them when all have come."""
         hidden = self._part(number).with_suffix(".half")
         write_tables(hidden, tables, lambda: {_KEY: json.dumps(asdict(told()))})
-        _flush(hidden)
+        flush(hidden)
         hidden.replace(self._part(number))
 
     def put_together(
@@ -113,7 +113,7 @@ class Unfinished:
         ``metadata`` is asked for when all rows are written.
         """
         write_tables(file, self._rows(n_parts, last), metadata)
-        _flush(file)
+        flush(file)
 
     def _rows(self, n_parts: int, last: tuple[str, pa.Scalar]) -> Iterator[pa.Table]:
         """Yield the rows of all parts, in their order, with the constant column."""
@@ -130,8 +130,3 @@ class Unfinished:
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number}.part"
-
-
-def _flush(file: Path) -> None:
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
