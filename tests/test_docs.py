@@ -22,6 +22,7 @@ from matplotlib.text import Text
 import lapse
 from lapse.cli import app
 from lapse.config import Business, Churn, Event, FeaturePlan, Quality, SnapshotPlan, Tracking, Value, load
+from lapse.config.measuring import Claims
 from lapse.config.sections import (
     AccountPlan,
     Condition,
@@ -183,6 +184,7 @@ SECTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "measure.rungs": (Condition, {}),
     "measure.strategic": (Strategic, {}),
     "measure.strategic.points": (Points, {"when": [{"kinds": 1}]}),
+    "measure.claims": (Claims, {}),
     "measure.lifecycle": (Lifecycle, {}),
     "measure.lifecycle.programmes": (Programme, {"event": "call", "cost": 1.0}),
     "referral": (Referral, {"event": "referral", "referred": "friend", "credit": 0.2}),
@@ -210,6 +212,7 @@ LEFT_OUT = (
     Tiers(),
     TierRule(),
     Strategic(),
+    Claims(),
     Quality(),
     Tracking(),
 )

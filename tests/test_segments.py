@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapse.config.sections import TierRule
-from lapse.segments import TierLimits, fit_tiers, tiers
+from lapse.segments import TierLimits, fit_tiers, tier_of, tiers
 
 
 class TestTiers:
@@ -72,3 +72,20 @@ class TestTiers:
         limits = fit_tiers(clv)
         text = json.dumps(limits.to_json(), allow_nan=False)
         assert TierLimits.from_json(json.loads(text)) == limits
+
+
+@given(
+    values=st.lists(st.integers(-3, 12), min_size=1, max_size=60),
+    rule=st.sampled_from(
+        [
+            TierRule(),
+            TierRule(platinum_share=0.1, gold_share=0.3),
+            TierRule(platinum_from=9.0, gold_from=4.0),
+        ]
+    ),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_tier_from_how_many_reach_a_value_is_that_of_the_limits(values: list[int], rule: TierRule) -> None:
+    value = np.array(values, np.float64)
+    told = [tier_of(one, int((value >= one).sum()), len(value), rule) for one in value.tolist()]
+    assert told == tiers(fit_tiers(value, rule), value).tolist()

@@ -7,22 +7,20 @@ refused, 130 interrupted, 1 anything else. Nothing heavy is imported before a ve
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lapse import __version__
-from lapse.errors import ConfigError, LapseError, Problem
+from lapse.console import all_of, day_of, fail, say, stoppable, to_json, warn
+from lapse.errors import LapseError, Problem
 
 if TYPE_CHECKING:
     from lapse.config import Business
@@ -54,7 +52,6 @@ Customer = Annotated[
     typer.Argument(help="its id, which may begin with one minus; default: the most money at risk"),
 ]
 
-_INTERRUPTED = 130
 _MISUSED: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a command line that it cannot read."""
 
@@ -77,20 +74,18 @@ def main() -> None:
     try:
         sys.exit(app(arguments, standalone_mode=False))
     except LapseError as error:
-        _fail(error, "--json" in arguments)
+        fail(error, "--json" in arguments)
     except _MISUSED as error:
         error.show()  # type: ignore[attr-defined]  # typer keeps the type to itself
         got = error.format_message()  # type: ignore[attr-defined]
         told = Problem("command line", "arguments", "what 'lapse --help' says", got)
         if "--json" in arguments:
-            typer.echo(_as_json({"error": "UsageError", "exit_code": 2, "problems": [asdict(told)]}))
+            typer.echo(to_json({"error": "UsageError", "exit_code": 2, "problems": [asdict(told)]}))
         sys.exit(2)
     except OSError as error:
         where, what = str(error.filename or "system"), type(error).__name__
         got = str(error.strerror or error)
-        _fail(
-            LapseError(Problem(where, what, "a system that does what is asked", got)), "--json" in arguments
-        )
+        fail(LapseError(Problem(where, what, "a system that does what is asked", got)), "--json" in arguments)
 
 
 def ids_last(arguments: Sequence[str]) -> list[str]:
@@ -110,57 +105,6 @@ def ids_last(arguments: Sequence[str]) -> list[str]:
     return [*(one for one in given if one not in ids), "--", *ids]
 
 
-def _fail(error: LapseError, as_json: bool, found: dict[str, Any] | None = None) -> NoReturn:
-    """Say what is wrong, to machines together with what was found all the same, and end."""
-    kind = type(error).__name__
-    sys.stderr.write(f"{kind}:\n" + "\n".join(f"  {problem}" for problem in error.problems) + "\n")
-    if as_json:
-        problems = [asdict(problem) for problem in error.problems]
-        typer.echo(
-            _as_json({**(found or {}), "error": kind, "exit_code": error.exit_code, "problems": problems})
-        )
-    sys.exit(error.exit_code)
-
-
-def _as_json(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=1, default=str)
-
-
-@contextmanager
-def _stoppable(left: str, as_json: bool) -> Iterator[None]:
-    """Where the user interrupts, say what is left behind, and end."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.stderr.write(f"\ninterrupted: {left}\n")
-        if as_json:
-            document = {"error": "Interrupted", "exit_code": _INTERRUPTED, "problems": [], "left": left}
-            typer.echo(_as_json(document))
-        sys.exit(_INTERRUPTED)
-
-
-def _all_of(*asked: Callable[[], Any]) -> list[Any]:
-    """Return every answer; where some are refused, all of what is wrong at once, the command line's first."""
-    answers, errors = [], []
-    for one in asked:
-        try:
-            answers.append(one())
-        except LapseError as error:
-            errors.append(error)
-    if errors:
-        first = min(errors, key=lambda error: error.exit_code)
-        raise type(first)(p for error in errors if type(error) is type(first) for p in error.problems)
-    return answers
-
-
-def _day(as_of: str | None) -> date | None:
-    try:
-        return None if as_of is None else date.fromisoformat(as_of)
-    except ValueError as error:
-        expected, hint = "a date such as 2025-06-30", "the year, the month, the day; and one that there is"
-        raise ConfigError(Problem("command line", "--as-of", expected, f"'{as_of}'", hint)) from error
-
-
 def _asked(config: Path, which: str, writes: bool) -> tuple[Business, Model]:
     """Return the business and its model, if it can be scored."""
     from lapse.config import load
@@ -169,7 +113,7 @@ def _asked(config: Path, which: str, writes: bool) -> tuple[Business, Model]:
 
     business = load(config)
     places = [lambda: require_scores(business)] if writes else []
-    return business, _all_of(lambda: fetch(business, which), *places)[0]
+    return business, all_of(lambda: fetch(business, which), *places)[0]
 
 
 def _version(asked: bool) -> None:
@@ -186,14 +130,6 @@ def _root(
 ) -> None: ...
 
 
-def _out(as_json: bool, document: dict[str, Any], text: str) -> None:
-    typer.echo(_as_json(document) if as_json else text)
-
-
-def _warn(warnings: Sequence[object]) -> None:
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
-
-
 @app.command()
 def demo(
     name: Annotated[DemoName, typer.Argument(help="real groceries, or a simulated gym or shop")],
@@ -201,19 +137,19 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Write a business to try lapse on: its tables and its config."""
-    with _stoppable(f"{folder} is not complete; the same command completes it", as_json):
+    with stoppable(f"{folder} is not complete; the same command completes it", as_json):
         from lapse.demo import stages, write_demo
         from lapse.jobs.progress import reporting
 
         with reporting(f"demo {name.value}", stages(name.value)) as advance:
             config = write_demo(name.value, folder, advance=advance)
-    _out(as_json, {"config": config}, str(config))
+    say(as_json, {"config": config}, str(config))
 
 
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Read everything, count what is wrong, show gaps, cohorts and base rates, and look for leaks."""
-    with _stoppable("nothing written", as_json):
+    with stoppable("nothing written", as_json):
         from lapse.config import load
         from lapse.history import read
         from lapse.jobs.check import STAGES, check_business
@@ -222,7 +158,7 @@ def check(config: Config, as_json: AsJson = False) -> None:
         from lapse.jobs.tracking import require_keeping
 
         business = load(config)
-        _all_of(lambda: require_scores(business), lambda: require_keeping(business))
+        all_of(lambda: require_scores(business), lambda: require_keeping(business))
         with reporting(f"check {business.business}", STAGES) as advance:
             advance("reading tables")
             with read(business) as history:
@@ -232,14 +168,14 @@ def check(config: Config, as_json: AsJson = False) -> None:
     except LapseError as error:
         if not as_json:
             typer.echo(str(report))
-        _fail(error, as_json, report.document())
-    _out(as_json, report.document(), str(report))
+        fail(error, as_json, report.document())
+    say(as_json, report.document(), str(report))
 
 
 @app.command()
 def train(config: Config, as_json: AsJson = False) -> None:
     """Fit and evaluate the models out of time, log them to MLflow and register them."""
-    with _stoppable("no model registered", as_json):
+    with stoppable("no model registered", as_json):
         from lapse.config import load
         from lapse.history import read
         from lapse.jobs.progress import reporting
@@ -253,13 +189,13 @@ def train(config: Config, as_json: AsJson = False) -> None:
             with read(business) as history:
                 model, registered = train_and_register(history, advance)
     warnings = list(model.evaluation.warnings)
-    _warn(warnings)
+    warn(warnings)
     document = {
         "evaluation": model.evaluation.to_json(),
         "registered": vars(registered),
         "warnings": warnings,
     }
-    _out(as_json, document, f"{model.evaluation}\n\n{registered}")
+    say(as_json, document, f"{model.evaluation}\n\n{registered}")
 
 
 @app.command()
@@ -271,25 +207,25 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Write the score table of one date, atomically; every known customer is accounted for."""
-    with _stoppable("no scores written; run the same command again", as_json):
+    with stoppable("no scores written; run the same command again", as_json):
         from lapse.history import read
         from lapse.history.room import room_of
         from lapse.jobs.partition import summary
         from lapse.jobs.progress import reporting
         from lapse.jobs.score import score as write_scores
 
-        day, _, (business, chosen) = _all_of(
-            lambda: _day(as_of), lambda: room_of(memory), lambda: _asked(config, model, writes=True)
+        day, _, (business, chosen) = all_of(
+            lambda: day_of(as_of), lambda: room_of(memory), lambda: _asked(config, model, writes=True)
         )
         with (
             read(business, memory=memory) as history,
             reporting(f"score {as_of}", history.n_buckets) as advance,
         ):
             file = write_scores(history, chosen, day, advance=advance)
-    with _stoppable(f"the scores are written: {file}", as_json):
+    with stoppable(f"the scores are written: {file}", as_json):
         document, text = summary(file)
-        _warn(document["warnings"])
-        _out(as_json, document, text)
+        warn(document["warnings"])
+        say(as_json, document, text)
 
 
 @app.command()
@@ -300,7 +236,7 @@ def measure(
     as_json: AsJson = False,
 ) -> None:
     """Measure retention: rates, groups, cohorts and lifetimes as tables and one page."""
-    with _stoppable("no measurement written; run the same command again", as_json):
+    with stoppable("no measurement written; run the same command again", as_json):
         from lapse.config import load
         from lapse.history import read
         from lapse.history.room import room_of
@@ -308,7 +244,7 @@ def measure(
         from lapse.jobs.measure import require_folder, stages
         from lapse.jobs.progress import reporting
 
-        day, _, business = _all_of(lambda: _day(as_of), lambda: room_of(memory), lambda: load(config))
+        day, _, business = all_of(lambda: day_of(as_of), lambda: room_of(memory), lambda: load(config))
         require_folder(business)
         with (
             read(business, memory=memory) as history,
@@ -316,7 +252,7 @@ def measure(
         ):
             found = measured(history, day, advance)
         files = found.write()
-    _warn(found.warnings)
+    warn(found.warnings)
     document = {
         "as_of": found.as_of,
         "folder": files[-1].parent,
@@ -324,7 +260,7 @@ def measure(
         "files": list(map(str, files)),
         "warnings": list(found.warnings),
     }
-    _out(as_json, document, "\n".join(map(str, files)))
+    say(as_json, document, "\n".join(map(str, files)))
 
 
 @app.command()
@@ -337,18 +273,18 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell what is needed before a call: why a customer may leave, its standing, history and open cases."""
-    with _stoppable("nothing written", as_json):
+    with stoppable("nothing written", as_json):
         from lapse.history import read
         from lapse.jobs.customer import explain_customer, require_page, write_page
 
-        day, (business, chosen), _ = _all_of(
-            lambda: _day(as_of),
+        day, (business, chosen), _ = all_of(
+            lambda: day_of(as_of),
             lambda: _asked(config, model, writes=False),
             lambda: None if page is None else require_page(page),
         )
         with read(business) as history:
             record = explain_customer(history, chosen, customer, day)
         written = {} if page is None else {"page": write_page(record, page)}
-    _warn(record.notes.warnings)
+    warn(record.notes.warnings)
     text = "\n\n".join([str(record), *map(str, written.values())])
-    _out(as_json, {**record.document(), **written}, text)
+    say(as_json, {**record.document(), **written}, text)

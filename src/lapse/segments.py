@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lapse.config.sections import TierRule
+from lapse.config.measuring import TierRule
 from lapse.schema import Float64
 
 TIERS: tuple[str, ...] = ("lead", "iron", "gold", "platinum")
@@ -84,8 +84,7 @@ def fit_tiers(value: Float64, rule: TierRule | None = None) -> TierLimits:
     rule = rule or TierRule()
     if rule.platinum_from is not None and rule.gold_from is not None:
         return TierLimits(gold_from=rule.gold_from, platinum_from=rule.platinum_from)
-    platinum = PLATINUM_SHARE if rule.platinum_share is None else rule.platinum_share
-    gold = GOLD_SHARE if rule.gold_share is None else rule.gold_share
+    platinum, gold = _shares(rule)
     values = np.sort(value[~np.isnan(value)])
     return TierLimits(
         gold_from=_reached_by(values, platinum + gold), platinum_from=_reached_by(values, platinum)
@@ -112,8 +111,45 @@ def tiers(limits: TierLimits, value: Float64) -> pd.Categorical[str]:
     )
 
 
+def tier_of(value: float, reach: int, customers: int, rule: TierRule | None = None) -> str:
+    """Return one customer's tier from how many of all reach its value: what their limits would give.
+
+    Parameters
+    ----------
+    value : float
+    reach : int
+        How many customers at risk have at least this value, itself among them.
+    customers : int
+        How many are at risk.
+    rule : TierRule, optional
+
+    Examples
+    --------
+    >>> tier_of(60.0, 30, 100), tier_of(85.0, 5, 100), tier_of(-1.0, 91, 100)
+    ('gold', 'platinum', 'lead')
+    """
+    rule = rule or TierRule()
+    if rule.platinum_from is not None:
+        return str(tiers(fit_tiers(np.empty(0), rule), np.array([value]))[0])
+    platinum, gold = _shares(rule)
+    if value < 0:
+        return TIERS[0]
+    return TIERS[1 + int(_few(reach, platinum + gold, customers)) + int(_few(reach, platinum, customers))]
+
+
+def _shares(rule: TierRule) -> tuple[float, float]:
+    """Return the shares of platinum and gold."""
+    platinum = PLATINUM_SHARE if rule.platinum_share is None else rule.platinum_share
+    return platinum, GOLD_SHARE if rule.gold_share is None else rule.gold_share
+
+
+def _few(reach: Any, share: float, customers: int) -> Any:
+    """Return whether so many are at most a share of the customers."""
+    return reach <= share * customers + 1e-9  # 0.29 of 100 are 29
+
+
 def _reached_by(ascending: Float64, share: float) -> float:
     """Return the smallest of the values that at most this share of them reach, or infinity."""
     reach = len(ascending) - np.searchsorted(ascending, ascending, side="left")
-    few = ascending[reach <= share * len(ascending) + 1e-9]  # 0.29 of 100 are 29
+    few = ascending[_few(reach, share, len(ascending))]
     return float(few[0]) if len(few) else float("inf")

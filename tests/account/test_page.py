@@ -12,7 +12,7 @@ import pytest
 from lapse.account import Account, account_of
 from lapse.account.page import FIRST, MOST, page
 from lapse.account.record import Scored
-from lapse.account.standing import year_values
+from lapse.account.standing import beside, own_values, tiers_over_time
 from lapse.account.text import LATEST, about, survival_at, told
 from lapse.explain.customer import Behind, Reason, as_text
 from tests.account.small import AS_OF, business, frames, made
@@ -40,7 +40,9 @@ REASON = Reason(
 def account(rows: int = 120, seed: int = 6) -> Account:
     asked, of = business(manager="looked_after_by"), made(frames(seed, rows=rows))
     scored = Scored(SCORES, (REASON,), 30, np.exp(-np.arange(1, 25) / 12))
-    return account_of(asked, of, 0, AS_OF, [year_values(asked, of, AS_OF)], scored)
+    own = own_values(asked, of, 0, AS_OF)
+    tiers = tiers_over_time(asked, own, [beside(asked, of, AS_OF, own)])
+    return account_of(asked, of, 0, AS_OF, tiers, scored)
 
 
 def html(of: Account) -> str:

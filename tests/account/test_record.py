@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from lapse.account import Account, account_of
 from lapse.account.known import as_known
-from lapse.account.standing import YEARS, Spell, TierAt, year_values
+from lapse.account.standing import YEARS, Spell, TierAt, beside, own_values, tiers_over_time
 from lapse.cohort.ladder import RUNGS, rungs
 from lapse.leaks.perturbation import empty_future, other_future
+from lapse.leaks.sampling import choose_customers
 from lapse.schema import NEVER, Bucket, Snapshots, to_date, to_day
 from tests.account.small import AS_OF, CUSTOMERS, business, frames, made
 
@@ -23,7 +24,9 @@ SEEDS = st.integers(0, 10_000)
 
 def record(of: Bucket, customer: int = 0, day: int = AS_OF, **account: object) -> Account:
     asked = business(**account)
-    return account_of(asked, of, customer, day, [year_values(asked, of, day)])
+    own = own_values(asked, of, customer, day)
+    parts = [beside(asked, choose_customers(of, np.array(which)), day, own) for which in ([0], [1, 2])]
+    return account_of(asked, of, customer, day, tiers_over_time(asked, own, parts))
 
 
 def known(frame: pd.DataFrame, customer: object = "a", day: int = AS_OF) -> pd.DataFrame:

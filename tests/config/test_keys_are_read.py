@@ -99,6 +99,7 @@ def gym_of_every_kind(folder: Path) -> dict[str, Any]:
         "rungs": {"customer": [{"event": "term", "at_least": 1}], "client": broad},
         "strategic": {"points": {"broad": {"when": [*broad, rooms, {"kinds": 1, "of": ["visit"]}]}}},
         "tiers": {"margin": {"platinum_from": 900.0, "gold_from": 300.0}},
+        "claims": {"price": "price_rise"},
         "lifecycle": {
             "channel": "channel",
             "campaign": "region",
@@ -158,7 +159,7 @@ def read_keys(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     raw = gym_of_every_kind(folder)
     read: set[str] = set()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sections._Section, "__getattribute__", recording(read), raising=False)
+        patch.setattr(sections.Section, "__getattribute__", recording(read), raising=False)
         business = lapse.load(written(folder, raw))
         with lapse.read(business) as history:
             check_business(history, silent)
@@ -186,7 +187,7 @@ def test_a_look_counts_from_outside_the_config_alone() -> None:
     value = sections.Value(margin_rate=0.3, discount_rate=0.1)
     outside = {"__name__": "lapse.value", "value": value}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sections._Section, "__getattribute__", recording(read), raising=False)
+        patch.setattr(sections.Section, "__getattribute__", recording(read), raising=False)
         assert value.limit == eval("value.limit", {"__name__": "lapse.config.contradictions", "value": value})
         assert read == set()
         assert eval("value.limit", outside) == 5 * 365

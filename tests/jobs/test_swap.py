@@ -20,6 +20,7 @@ def test_the_new_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
         with written_whole(target) as hidden:
             (hidden / file).write_text(text)
             assert hidden.parent.parent == target.parent, "on one file system, so that it can be renamed"
+            assert hidden.parent.name.startswith("."), "no reader of tables looks into it"
     assert names(target) == ["b.txt"], "nothing of the old one is left"
     assert names(tmp_path / "deep") == ["as_of=2024-12-31"]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapse.measurement.asked import MONTHS, Asked, Unit
-from lapse.measurement.periods import month_end, name_of, whole_months
+from lapse.measurement.periods import month_end, name_of, rows_of, whole_months
 from lapse.schema import to_day
 from tests.measurement import worlds
 
@@ -42,3 +42,18 @@ def test_whole_months_are_those_that_fit(start: int, length: int) -> None:
     while begin + pd.DateOffset(months=fit + 1) <= end:
         fit += 1
     assert whole_months(np.array([start]), np.array([start + length])).tolist() == [fit]
+
+
+@pytest.mark.parametrize("unit", ["month", "quarter", "year"])
+def test_a_period_that_is_open_has_customers_and_says_nothing_of_them(unit: Unit) -> None:
+    """The last day lies within a period: whoever is there at its start is neither kept nor lost."""
+    rng = np.random.default_rng(3)
+    cover = worlds.covers(rng, 10, 800, 12.0, has_end=False)
+    asked = Asked(worlds.business(grace=45, has_end=False), worlds.FIRST, worlds.FIRST + 790)
+    rows = rows_of(asked, worlds.made(cover, worlds.refunds(rng, 10, 800), 10, [None] * 10), unit)
+    fates = worlds.fates(asked, cover, unit).sort_values(["customer_id", "start"])
+    assert not fates["closed"].all()
+    for name in ("closed", "kept", "returned"):
+        assert getattr(rows, name).tolist() == fates[name].tolist(), name
+    still_open = ~rows.closed
+    assert (asked.edges(unit)[rows.period[still_open]] == asked.edges(unit)[-1]).all()

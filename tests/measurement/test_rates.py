@@ -197,6 +197,55 @@ def test_a_difference_of_groups_and_its_coverage() -> None:
     assert 0.92 <= hit / RUNS <= 0.98
 
 
+def test_a_difference_is_not_known_without_error_where_all_of_a_group_stayed() -> None:
+    rng = np.random.default_rng(12)
+    hit, of_no_width = 0, 0
+    for _ in range(RUNS):
+        n = np.eye(2)[(np.arange(240) >= 30).astype(int)] * 2
+        y = n * (rng.random(240) < np.where(np.arange(240) < 30, 0.97, 0.9))[:, None]
+        _, lower, upper = difference(together(y, n))
+        hit += lower <= 0.07 <= upper
+        of_no_width += upper - lower < 0.05
+    assert hit / RUNS >= 0.93
+    assert not of_no_width
+
+
+def test_a_difference_of_independent_groups_is_newcombes() -> None:
+    """His method 10 with the same Wilson bounds: 56 of 70 less 48 of 80 is .0524 to .3339."""
+    group = np.eye(2)[(np.arange(150) >= 70).astype(int)]
+    stayed = np.r_[np.arange(70) < 56, np.arange(80) < 48][:, None]
+    found = difference(together(group * stayed, group))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=3e-3)
+
+
+def test_the_degrees_of_freedom_are_one_fewer_than_groups_however_unlike_their_sizes() -> None:
+    rng = np.random.default_rng(13)
+    size = np.array([40, 90, 50, 400, 60_000, 900_000])
+    for periods in (1.0, 12.0, 1e6):
+        kept = rng.binomial(size, 0.8) / size
+        n = size * periods
+        yy, nn = (np.diag(one * size * periods**2) for one in (kept, np.ones(6)))
+        statistic, degrees, _ = equal_rates(Together(n * kept, n, yy, yy, nn, float(size.sum())))
+        assert degrees == 5
+        table = np.stack([size * kept, size * (1 - kept)])
+        assert statistic == pytest.approx(
+            chi2_contingency(table, correction=False).statistic, rel=0.4, abs=0.5
+        )
+
+
+@pytest.mark.parametrize("rate", [0.8, 0.9, 0.97])
+@pytest.mark.parametrize("few", [3, 5, 12])
+def test_a_handful_of_customers_is_told_from_the_rest_by_chance_no_more_often_than_said(
+    rate: float, few: int
+) -> None:
+    rng = np.random.default_rng(14)
+    group = np.eye(2)[(np.arange(600) >= few).astype(int)]
+    p_values = np.array(
+        [equal_rates(together(group * (rng.random(600) < rate)[:, None], group))[2] for _ in range(RUNS)]
+    )
+    assert (p_values < 0.05).mean() <= 0.07
+
+
 def test_one_group_against_the_rest_is_two_groups() -> None:
     rng = np.random.default_rng(10)
     n = rng.integers(0, 4, (50, 3)).astype(float)

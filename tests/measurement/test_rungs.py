@@ -219,6 +219,19 @@ def test_who_is_known_from_always_is_no_prospect_before_an_event() -> None:
     assert (found[dated <= 0] == -1).all()
 
 
+def test_who_may_have_come_later_is_not_one_step_away() -> None:
+    """A customers table without known_at holds also those whose first order lies behind as_of."""
+    frames = draw(2)
+    (one,) = buckets_of(frames)
+    always = replace(one, known_day=np.full(len(one), np.iinfo(np.int32).min, np.int32))
+    early = Asked(shop(RULES), FIRST, FIRST + 60)
+    late = set(known_customers(frames, AS_OF)) - set(known_by(frames, FIRST + 60)["order"].customer_id)
+    assert late, "somebody orders later"
+    listed = next_rung.collect_steps(early, always)["next_customers"].reset_index()
+    assert len(listed)
+    assert not late & set(listed["customer_id"])
+
+
 def test_dates_are_the_ends_of_months() -> None:
     table = measured(rungs, draw(0), shop())["ladder_over_time"].frame
     assert table["as_of"].min() == date(2021, 1, 31)

@@ -1,29 +1,26 @@
 """One customer's record joined: profile, standing, history, open cases, and the score with its reasons.
 
-In: a customer as known at a day, what everybody brought, and, where the customer is scored, its score, curve
-and reasons. Out: an :class:`Account`, a plain value that text, page and machines read.
+In: a customer as known at a day, its tiers, and, where the customer is scored, its score, curve and reasons.
+Out: an :class:`Account`, a plain value that text, page and machines read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from lapse.account.known import as_known
 from lapse.account.standing import (
     Spell,
     Step,
     TierAt,
-    code_of,
     kept_until,
     rung_steps,
     spells,
-    tiers_over_time,
 )
 from lapse.account.timeline import (
     Activity,
@@ -130,7 +127,7 @@ def account_of(
     bucket: Bucket,
     customer: int,
     as_of: int,
-    values: Sequence[tuple[pd.Series, int]],
+    tiers: tuple[TierAt, ...],
     scored: Scored | None = None,
     excluded: str = "",
 ) -> Account:
@@ -144,8 +141,8 @@ def account_of(
         Position in the bucket; known at as_of.
     as_of : int
         Day number.
-    values : sequence of (Series, int)
-        :func:`lapse.account.standing.year_values` of every bucket.
+    tiers : tuple of TierAt
+        :func:`lapse.account.standing.tiers_over_time`, which needs what everybody brought.
     scored : Scored, optional
     excluded : str, optional
         Why there is none.
@@ -163,7 +160,7 @@ def account_of(
         profile=tuple((spaced(name), value) for name, value in profile.items()),
         latest=tuple(_latest(business, alone, as_of)),
         rungs=rung_steps(business, alone, as_of),
-        tiers=tiers_over_time(business, values, code_of(bucket, customer)),
+        tiers=tiers,
         spells=spells(business, alone, as_of),
         kept_until=kept_until(business, alone, as_of),
         activity=activity(business, alone, as_of),

@@ -7,7 +7,7 @@ Rungs are those of the ladder, asked for every single day, each from what was kn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,11 +18,11 @@ from lapse.cohort.ladder import RUNGS, rungs
 from lapse.config import Business
 from lapse.history.buckets import ALWAYS
 from lapse.history.spells import covers_of, reach_at, spells_of
+from lapse.leaks.sampling import choose_customers
 from lapse.measurement import pyramid
 from lapse.measurement.asked import Asked
-from lapse.measurement.sums import codes_of
 from lapse.schema import NEVER, Bucket, Snapshots, to_date
-from lapse.segments import fit_tiers, tiers
+from lapse.segments import tier_of
 from lapse.value import DAYS_A_YEAR
 
 YEARS = 3
@@ -47,6 +47,23 @@ class TierAt:
     as_of: date
     tier: str
     value: float
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How one customer's values lie among those of a bucket: so much stays of a bucket, however large it is.
+
+    Attributes
+    ----------
+    customers, reach : mapping of day to int
+        How many were at risk at a date, and how many of them brought at least as much in the year before.
+    first_day : int
+        Of the bucket's events known at as_of.
+    """
+
+    customers: Mapping[int, int]
+    reach: Mapping[int, int]
+    first_day: int
 
 
 @dataclass(frozen=True)
@@ -92,50 +109,72 @@ def kept_until(business: Business, alone: Bucket, as_of: int) -> date | None:
     return None if reach == NEVER or reach <= as_of else to_date(reach)
 
 
-def year_values(business: Business, bucket: Bucket, as_of: int) -> tuple[pd.Series, int]:
-    """Return what each customer at risk brought in the year before each date, and the first day of any event.
+def year_values(business: Business, bucket: Bucket, as_of: int) -> pd.Series:
+    """Return what each customer at risk brought in the year before each date.
 
     Returns
     -------
-    values : Series of float64
+    Series of float64
         Index (customer, day), customers by :func:`lapse.measurement.sums.codes_of`; the dates are as_of and
         the ends of quarters of the last :data:`YEARS` years.
-    first_day : int
-        Of the bucket's events known at as_of.
     """
     asked = Asked(business, as_of - (YEARS + 1) * DAYS_A_YEAR, as_of)
+    values: pd.Series = pyramid.collect(asked, bucket)["pyramid_values"]["value"]
+    return values
+
+
+def own_values(business: Business, bucket: Bucket, customer: int, as_of: int) -> dict[int, float]:
+    """Return what one customer of a bucket brought in the year before each date at which it was at risk."""
+    alone = choose_customers(bucket, np.array([customer], np.int64))
+    values = year_values(business, alone, as_of)
+    days = values.index.get_level_values("day").tolist()
+    return dict(zip(days, values.tolist(), strict=True))
+
+
+def beside(business: Business, bucket: Bucket, as_of: int, own: Mapping[int, float]) -> Beside:
+    """Return how one customer's values lie among those of a bucket's customers.
+
+    Parameters
+    ----------
+    business : Business
+    bucket : Bucket
+    as_of : int
+        Day number.
+    own : mapping of day to float
+        Of the one customer, who may be of this bucket: :func:`own_values`.
+    """
+    values = year_values(business, bucket, as_of)
+    day_of, value = values.index.get_level_values("day"), values.to_numpy(np.float64)
+    there = {day: value[day_of == day] for day in own}
     days = [
         int(one.day[one.known_day <= as_of].min(initial=NEVER)) for one in bucket.events.values() if len(one)
     ]
-    return pyramid.collect(asked, bucket)["pyramid_values"]["value"], min(days, default=NEVER)
+    return Beside(
+        {day: len(of_day) for day, of_day in there.items()},
+        {day: int(np.count_nonzero(of_day >= own[day])) for day, of_day in there.items()},
+        min(days, default=NEVER),
+    )
 
 
 def tiers_over_time(
-    business: Business, parts: Sequence[tuple[pd.Series, int]], customer: int
+    business: Business, own: Mapping[int, float], parts: Sequence[Beside]
 ) -> tuple[TierAt, ...]:
     """Return the tier at each date at which the customer was at risk, the earliest first.
 
     Parameters
     ----------
     business : Business
-    parts : sequence of (Series, int)
-        :func:`year_values` of every bucket: limits by share are those of all customers of a date.
-    customer : int
-        Its code.
+    own : mapping of day to float
+        :func:`own_values`.
+    parts : sequence of Beside
+        Of every bucket: limits by share are those of all customers of a date.
     """
-    values = pd.concat([part for part, _ in parts])
-    first_day = min(first for _, first in parts)
-    day = values.index.get_level_values("day")
-    mine = values[values.index.get_level_values("customer") == customer]
+    first_day = min(part.first_day for part in parts)
+    rule = business.measure.tiers.margin
     found = []
-    for (_, at), value in mine.items():
-        if at - DAYS_A_YEAR >= first_day - 1:  # a whole year lies before it
-            limits = fit_tiers(values[day == at].to_numpy(np.float64), business.measure.tiers.margin)
-            tier = tiers(limits, np.array([value], np.float64))[0]
-            found.append(TierAt(to_date(at), str(tier), float(value)))
-    return tuple(sorted(found, key=lambda one: one.as_of))
-
-
-def code_of(bucket: Bucket, customer: int) -> int:
-    """Return the number that a customer of a bucket has among all customers."""
-    return int(codes_of(bucket)[customer])
+    for day, value in sorted(own.items()):
+        if day - DAYS_A_YEAR >= first_day - 1:  # a whole year lies before it
+            customers = sum(part.customers[day] for part in parts)
+            reach = sum(part.reach[day] for part in parts)
+            found.append(TierAt(to_date(day), tier_of(value, reach, customers, rule), value))
+    return tuple(found)

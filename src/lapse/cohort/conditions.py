@@ -12,7 +12,7 @@ import pyarrow as pa
 from numba import njit
 
 from lapse.config import Business
-from lapse.config.sections import Condition, Fact
+from lapse.config.measuring import Condition, Fact
 from lapse.config.standing import COMPLAINT
 from lapse.schema import NEVER, Bool, Bucket, Events, Int32, Int64, Snapshots, encoded
 

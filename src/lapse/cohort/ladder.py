@@ -18,7 +18,7 @@ import pandas as pd
 
 from lapse.cohort.conditions import holds
 from lapse.config import Business
-from lapse.config.sections import Condition, Fact
+from lapse.config.measuring import Condition, Fact
 from lapse.config.standing import COMPLAINT, LADDER
 from lapse.schema import Bool, Bucket, Int64, Snapshots
 

@@ -6,8 +6,7 @@ the ``account`` section.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from lapse.config.section import Wrong
 from lapse.config.sections import Business
 
 CASES: tuple[str, ...] = ("complaint", "ticket")
@@ -20,7 +19,7 @@ def cases_of(business: Business) -> tuple[str, ...]:
     return tuple(kind for kind in found if business.events[kind].has_end)
 
 
-def check_account(business: Business) -> Iterator[tuple[str, str, str, str]]:
+def check_account(business: Business) -> Wrong:
     """Yield key, expected, got and hint of every mistake in the ``account`` section."""
     account = business.account
     attributes = business.customers.features if business.customers else {}

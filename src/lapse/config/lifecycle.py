@@ -7,11 +7,9 @@ and no groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from lapse.config.sections import Business, Lifecycle, Programme
-
-Wrong = Iterator[tuple[str, str, str, str]]
+from lapse.config.measuring import Lifecycle, Programme
+from lapse.config.section import Wrong
+from lapse.config.sections import Business
 
 _KEY = "measure.lifecycle"
 

@@ -1,7 +1,8 @@
 """What the business YAML may say: its sections, their keys, types and domains.
 
 Lengths carry their unit in the YAML (``"90d"``) and are whole days afterwards. Unknown keys are refused. What
-single values may be is said in :mod:`lapse.config.values`.
+single values may be is said in :mod:`lapse.config.values`; the sections under ``measure`` are in
+:mod:`lapse.config.measuring`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,20 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from lapse.config.measuring import (
+    Condition,
+    Fact,
+    Lifecycle,
+    Measure,
+    Points,
+    Programme,
+    Strategic,
+    TierRule,
+    Tiers,
+)
+from lapse.config.section import Section
 from lapse.config.values import (
     Columns,
     Cost,
@@ -30,12 +43,35 @@ from lapse.config.values import (
     Zone,
 )
 
+__all__ = [
+    "AccountPlan",
+    "Business",
+    "Churn",
+    "Condition",
+    "CsvFormat",
+    "Customers",
+    "Event",
+    "Fact",
+    "FeaturePlan",
+    "Lifecycle",
+    "Measure",
+    "Points",
+    "Programme",
+    "Quality",
+    "Scores",
+    "Section",
+    "SnapshotPlan",
+    "Strategic",
+    "Table",
+    "TierRule",
+    "Tiers",
+    "Tracking",
+    "Value",
+    "mapped_columns",
+]
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class CsvFormat(_Section):
+class CsvFormat(Section):
     """How a CSV file writes its values; nothing about it is guessed."""
 
     delimiter: str = ","
@@ -46,7 +82,7 @@ class CsvFormat(_Section):
     numbers: tuple[Name, ...] = Field((), description="names under features that hold numbers, not labels")
 
 
-class Table(_Section):
+class Table(Section):
     """Where a table lies (one of ``path``, ``table``, ``query``) and which of its columns mean what."""
 
     path: File | None = Field(None, description="Parquet or CSV, by its ending; a glob may name many files")
@@ -67,7 +103,7 @@ class Customers(Table):
 class Event(Table):
     """One row an event. ``features`` give the latest value known; ``categories`` are counted and compared."""
 
-    categories: Columns = {}
+    categories: Columns = Field({}, description="column by name, likewise")
 
     @property
     def has_end(self) -> bool:
@@ -86,16 +122,18 @@ def mapped_columns(table: Table) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*table.columns.values(), *table.features.values(), *categories]))
 
 
-class Churn(_Section):
+class Churn(Section):
     """Which event keeps a customer alive, for how long after its end, and how ends become known."""
 
     event: Text
     grace: Grace
     end_known: Literal["at_start", "at_end", "end_known_at"] | None = None
-    causes: dict[str, Literal["voluntary", "involuntary", "other"]] = {}
+    causes: dict[str, Literal["voluntary", "involuntary", "other"]] = Field(
+        {}, description="cause by value of the column 'cause'"
+    )
 
 
-class SnapshotPlan(_Section):
+class SnapshotPlan(Section):
     """As of which dates the question is asked, and how far it looks."""
 
     start: Date
@@ -104,7 +142,7 @@ class SnapshotPlan(_Section):
     holdout: Whole = Field(3, ge=1, description="as-of dates at the end that only evaluate")
 
 
-class FeaturePlan(_Section):
+class FeaturePlan(Section):
     """Windows, categories and the user's own features."""
 
     windows: tuple[Days, ...] = Field((7, 30, 90, 365), min_length=1)
@@ -118,7 +156,7 @@ class FeaturePlan(_Section):
     )
 
 
-class Referral(_Section):
+class Referral(Section):
     """Which event says that a customer brought another, and what it has of it."""
 
     event: Name
@@ -126,7 +164,7 @@ class Referral(_Section):
     credit: Number = Field(ge=0, le=1, description="of the referred customer's CLV that the referrer gets")
 
 
-class Value(_Section):
+class Value(Section):
     """What a customer is worth."""
 
     margin_rate: Number = Field(gt=0, le=1)
@@ -155,60 +193,7 @@ class Value(_Section):
         return self.margin_rates.get(event, self.margin_rate)
 
 
-class Fact(_Section):
-    """One thing that a customer's history may show at as_of; which keys go together is checked."""
-
-    event: Text | None = Field(None, description="a kind of event; of 'distinct' default the churn event")
-    at_least: Whole | None = Field(None, ge=1, description="so many rows of the event")
-    days: Whole | None = Field(None, ge=1, description="rows of the event on so many different days")
-    within: Days | None = Field(None, description="'at_least' and 'days' count the rows of this long only")
-    in_force: Literal[True] | None = Field(None, description="a span of the event has begun and not ended")
-    category: Name | None = Field(None, description="a category of the event")
-    distinct: Whole | None = Field(None, ge=1, description="so many different values of the category")
-    kinds: Whole | None = Field(None, ge=1, description="rows of so many kinds of events")
-    of: tuple[Text, ...] = Field((), description="the kinds that 'kinds' counts; default all but complaints")
-    tenure: Days | None = Field(None, description="the first row of the churn event lies so far back")
-
-
-class Condition(Fact):
-    """A fact that has to hold, or several of which one has to."""
-
-    any: tuple[Fact, ...] = Field((), description="one of these holds, in place of all other keys")
-
-
-class TierRule(_Section):
-    """From which value on a customer is gold or platinum: by shares of the customers, or in money."""
-
-    platinum_share: Number | None = Field(
-        None, gt=0, lt=1, description="default 0.05 where no money is given"
-    )
-    gold_share: Number | None = Field(None, gt=0, lt=1, description="default 0.25 where no money is given")
-    platinum_from: Number | None = Field(None, gt=0, description="money, in place of shares")
-    gold_from: Number | None = Field(None, gt=0, description="money, in place of shares")
-
-
-class Tiers(_Section):
-    """The limits of the customer pyramid, by what a customer's value is."""
-
-    clv: TierRule = Field(TierRule(), description="limits of the CLV: the tier of the score table")
-    margin: TierRule = Field(TierRule(), description="limits of the last 365 days' margin less cost to serve")
-
-
-class Points(_Section):
-    """What counts towards strategic worth, and how many points it is."""
-
-    when: tuple[Condition, ...] = Field(min_length=1, description="all of these hold")
-    points: Whole = Field(1, ge=1, le=100)
-
-
-class Strategic(_Section):
-    """Strategic worth: counted points."""
-
-    points: dict[Name, Points] = Field({}, description="default referral, breadth, reference and contract")
-    high_from: Whole = Field(1, ge=1, description="points from which on strategic worth is high")
-
-
-class Quality(_Section):
+class Quality(Section):
     """What to do with rows that cannot be right: refuse the table, or drop them and say how many."""
 
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
@@ -222,51 +207,7 @@ class Quality(_Section):
     unknown_categories: Rule = "refuse"
 
 
-class Programme(_Section):
-    """A programme that some customers got and others, by chance, did not."""
-
-    event: Text = Field(description="kind of event: a row when a customer was dealt to a group")
-    group: Name | None = Field(None, description="its feature or category that names the group")
-    treated: Text | None = Field(None, description="the group that got the programme")
-    control: Text | None = Field(
-        None, description="the group that chance kept out of it; without it no return can be known"
-    )
-    cost: Number = Field(ge=0, description="of one treated customer, in the business's currency")
-    within: Days = Field(365, description="how long after it margin is counted")
-
-
-class Lifecycle(_Section):
-    """What it costs to win customers, by where they came from, and what programmes return."""
-
-    channel: Name | None = Field(None, description="a feature or category of the lead, or of customers")
-    campaign: Name | None = Field(None, description="likewise, within a channel")
-    lead: Text | None = Field(None, description="kind of event: a prospect shows interest")
-    qualified: Text | None = Field(
-        None, description="kind of event: the lead gets an offer, a trial, a visit"
-    )
-    window: Days = Field(90, description="a lead converts if it becomes a customer within this time")
-    costs: File | None = Field(None, description="CSV or Parquet: period, channel, campaign if any, cost")
-    programmes: dict[Name, Programme] = {}
-
-
-class Measure(_Section):
-    """How retention is measured, and what a customer's standing is."""
-
-    path: File | None = Field(None, description="default the folder 'measure' beside scores.path")
-    segments: tuple[Name, ...] = Field(
-        (), description="names under customers.features that tell groups apart"
-    )
-    products: tuple[Name, ...] = Field((), description="categories of the churn event that are products")
-    benchmarks: File | None = Field(None, description="a CSV file of others' published rates")
-    tiers: Tiers = Tiers()
-    rungs: dict[Literal["customer", "client", "supporter", "advocate", "partner"], tuple[Condition, ...]] = (
-        Field({}, description="conditions that all hold, by rung: the whole ladder, in its order")
-    )
-    strategic: Strategic = Strategic()
-    lifecycle: Lifecycle | None = None
-
-
-class AccountPlan(_Section):
+class AccountPlan(Section):
     """What the record of one customer shows beside its history."""
 
     manager: Name | None = Field(
@@ -277,20 +218,20 @@ class AccountPlan(_Section):
     )
 
 
-class Scores(_Section):
+class Scores(Section):
     """Where score tables go."""
 
     path: File
 
 
-class Tracking(_Section):
+class Tracking(Section):
     """Where MLflow keeps runs and models."""
 
     uri: Text = Field("sqlite:///mlflow.db", description="${NAME} is read from the environment")
     experiment: Text | None = Field(None, description="default the business")
 
 
-class Business(_Section):
+class Business(Section):
     """One business, as its YAML describes it.
 
     Attributes

@@ -7,11 +7,11 @@ be seen on since whoever reaches it is on a higher one, limits given as shares a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from lapse.config.sections import Business, Condition, Fact, TierRule
-
-Wrong = Iterator[tuple[str, str, str, str]]
+from lapse.config.measuring import Condition, Fact, TierRule
+from lapse.config.section import Wrong
+from lapse.config.sections import Business
 
 LADDER: tuple[str, ...] = ("customer", "client", "supporter", "advocate", "partner")
 """The rungs that rules describe, from the lowest; below them stands the prospect."""
@@ -46,6 +46,10 @@ def check_standing(business: Business) -> Wrong:
     points = measure.strategic.points
     for name, one in points.items():
         yield from _check_conditions(business, f"measure.strategic.points.{name}.when", one.when)
+    price = measure.claims.price
+    if price is not None and (price not in business.events or price == business.churn.event):
+        expected = f"one of {', '.join(name for name in business.events if name != business.churn.event)}"
+        yield "measure.claims.price", expected, f"'{price}'", ""
     most = sum(one.points for one in points.values())
     if points and measure.strategic.high_from > most:
         got = str(measure.strategic.high_from)

@@ -1,4 +1,4 @@
-"""Where a history lies while it lives: a temporary folder, held by a lock.
+"""A temporary folder held by a lock: where a history lies while it lives, and what is not written yet.
 
 In: the folder to make it in. Out: a :class:`Place`. The lock goes with the process, however that ends; so the
 next place that is made beside one whose process was killed finds its lock free, and removes it.
@@ -27,15 +27,17 @@ class Place:
     parent : Path, optional
         An existing folder; default the system's for temporary files. What killed processes of the same user
         left there is removed.
+    prefix : str, default :data:`PREFIX`
+        How its name begins, and that of what is removed.
 
     Attributes
     ----------
     folder : Path
     """
 
-    def __init__(self, parent: Path | None = None) -> None:
-        _sweep(Path(tempfile.gettempdir()) if parent is None else parent)
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    def __init__(self, parent: Path | None = None, prefix: str = PREFIX) -> None:
+        _sweep(Path(tempfile.gettempdir()) if parent is None else parent, prefix)
+        self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         self._lock = os.open(self.folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
@@ -55,9 +57,9 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep(parent: Path) -> None:
+def _sweep(parent: Path, prefix: str) -> None:
     """Remove the folders of this user that no living process holds."""
-    for folder in parent.glob(f"{PREFIX}*"):
+    for folder in parent.glob(f"{prefix}*"):
         try:
             owner = folder.lstat().st_uid
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)

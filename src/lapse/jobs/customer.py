@@ -27,7 +27,7 @@ from lapse import __version__
 from lapse.account import Account, account_of
 from lapse.account.page import page
 from lapse.account.record import Scored
-from lapse.account.standing import year_values
+from lapse.account.standing import beside, own_values, tiers_over_time
 from lapse.account.text import told
 from lapse.dataset import Unlabelled, bucket_parts, scoring_day, scoring_parts
 from lapse.errors import ConfigError, DataError, Problem
@@ -118,12 +118,14 @@ def explain_customer(
     alone = choose_customers(bucket, np.array([position], np.int64))
     one = Unlabelled.join(list(bucket_parts(history, alone, day, model.recipe)))
     notes = Notes.of(model, to_date(day), model.unknown_categories(one) if len(one) else {})
-    values = list(
-        each_bucket(history, lambda number: year_values(history.business, history.bucket(number), day))
+    own = own_values(history.business, bucket, position, day)
+    others = list(
+        each_bucket(history, lambda number: beside(history.business, history.bucket(number), day, own))
     )
+    tiers = tiers_over_time(history.business, own, others)
     scored = _scored(model, one) if len(one) else None
     excluded = "" if scored else str(one.excluded["reason"].iloc[0])
-    account = account_of(history.business, bucket, position, day, values, scored, excluded)
+    account = account_of(history.business, bucket, position, day, tiers, scored, excluded)
     scores = dict(scored.scores) if scored else _excluded(account)
     text = _text(model, one, account, notes)
     return Record(scores, account, text, notes, history.business.snapshots.horizon)

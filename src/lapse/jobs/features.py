@@ -19,7 +19,6 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
@@ -30,6 +29,7 @@ from lapse.features import Recipe, compute, fit_recipe
 from lapse.history import History
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
+from lapse.jobs.swap import flush_all, hidden_beside
 from lapse.jobs.threads import each_bucket
 from lapse.schema import Bucket
 
@@ -95,13 +95,11 @@ def write_features(
         recipe = fit_recipe(history.business, history.buckets(), choice_day(history, max(days)))
     if names is not None:
         recipe = replace(recipe, names=_chosen(recipe, names))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent) as hidden:
-        files = Path(hidden) / target.name  # readable by whom the system says; a temporary folder is not
-        files.mkdir()
+    with hidden_beside(target) as files:
         write = partial(_write_bucket, history, recipe, days, files)
         for number, _ in enumerate(each_bucket(history, write)):
             advance(f"bucket {number + 1}")
+        flush_all(files)
         return _renamed(files, target)
 
 

@@ -29,6 +29,7 @@ from lapse.jobs.page import render
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
 from lapse.jobs.reach import folder_problems
+from lapse.jobs.scored import scored_values
 from lapse.jobs.swap import written_whole
 from lapse.jobs.threads import each_bucket
 from lapse.measurement import (
@@ -37,12 +38,14 @@ from lapse.measurement import (
     cohorts,
     comparison,
     lifecycle,
+    lifetime_values,
     lifetimes,
     programmes,
     pyramid,
     retention,
     rungs,
     worth,
+    worth_per_cost,
 )
 from lapse.measurement.asked import Asked
 from lapse.measurement.told import Measured
@@ -71,9 +74,11 @@ PARTS: tuple[Part, ...] = (
     cohorts,
     benchmarks,
     pyramid,
+    lifetime_values,
     rungs,
     worth,
     lifecycle,
+    worth_per_cost,
     programmes,
     claims,
 )
@@ -138,8 +143,16 @@ class Measurement:
         return (*(partition / f"{one.name}.parquet" for one in self.measured), partition / "measure.html")
 
 
-def measure(history: History, as_of: date | str | None = None, advance: Advance = silent) -> Measurement:
+def measure(
+    history: History,
+    as_of: date | str | None = None,
+    advance: Advance = silent,
+    scores: Path | None = None,
+) -> Measurement:
     """Measure retention as of one day.
+
+    Lifetime values are those of the score table's partition of that very day, as
+    ``lapse score`` wrote it; without one their figures are missing, and a warning says so.
 
     Parameters
     ----------
@@ -148,11 +161,14 @@ def measure(history: History, as_of: date | str | None = None, advance: Advance 
         Default the end of the data. Only what was known by then counts.
     advance : callable, optional
         Told of every stage, ``stages(history)`` times.
+    scores : Path, optional
+        Where the partitions of the score table lie; default the config's ``scores.path``.
 
     Raises
     ------
     DataError
-        If the date lies outside the data, nobody had become a customer by then, or a part refuses the tables.
+        If the date lies outside the data, nobody had become a customer by then, a part refuses the tables, or
+        the scores of the day are damaged or of other customers.
 
     Examples
     --------
@@ -167,7 +183,8 @@ def measure(history: History, as_of: date | str | None = None, advance: Advance 
     ['2025', '2024']
     """
     day = history.data_end if as_of is None else scoring_day(history, as_of)
-    asked = _asked(history, day, advance)
+    lifetime = scored_values(history.business, day, scores)
+    asked = replace(_asked(history, day, advance), lifetime=lifetime)
 
     def one(number: int) -> dict[str, pd.DataFrame]:
         pieces = pieces_of(history.bucket(number), CUSTOMERS_AT_ONCE)

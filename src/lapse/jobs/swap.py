@@ -3,7 +3,8 @@
 In: the folder's path, and somebody who fills a hidden one beside it. Out: the filled folder under the path.
 On Linux two folders can change places in one step (``renameat2``); where the file system cannot do that,
 the old one is moved away first, and for that moment there is none. After an error nothing is left of the
-new one; what a kill leaves behind is removed by the next writer.
+new one; what a kill leaves behind is removed by the next writer. The hidden folder's name begins with a dot,
+so no reader of tables takes it for one of them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lapse.history.place import Place
+
+PREFIX = ".lapse-unfinished-"
+"""How the name of the hidden folder begins."""
 
 _HERE = -100
 """AT_FDCWD: paths are relative to the working directory."""
@@ -31,14 +35,21 @@ def written_whole(folder: Path) -> Iterator[Path]:
     folder : Path
         Need not exist, nor do those above it.
     """
+    with hidden_beside(folder) as new:
+        yield new
+        flush_all(new)
+        _put(new, folder)
+
+
+@contextmanager
+def hidden_beside(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that can be renamed to ``folder``; what is not renamed is removed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    place = Place(folder.parent)
+    place = Place(folder.parent, PREFIX)
     try:
-        new = place.folder / "new"
+        new = place.folder / "new"  # readable by whom the system says; a temporary folder is not
         new.mkdir()
         yield new
-        _flush(new)
-        _put(new, folder)
     finally:
         place.remove()
 
@@ -60,7 +71,13 @@ def exchange(one: Path, other: Path) -> bool:
     return done == 0
 
 
-def _flush(folder: Path) -> None:
+def flush_all(folder: Path) -> None:
+    """See the files of a folder safely on disk."""
     for file in folder.iterdir():
-        with file.open("rb") as written:
-            os.fsync(written.fileno())
+        flush(file)
+
+
+def flush(file: Path) -> None:
+    """See a written file safely on disk."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())

@@ -12,7 +12,6 @@ read all the same is made again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lapse.jobs.parquet import open_tables, write_tables
+from lapse.jobs.swap import flush
 
 FOLDER = ".scores.unfinished"
 _KEY = "part"
@@ -109,7 +109,7 @@ class Unfinished:
         """Write one bucket's scores as they come, and what ``told`` says of them when all have come."""
         hidden = self._part(number).with_suffix(".half")
         write_tables(hidden, tables, lambda: {_KEY: json.dumps(asdict(told()))})
-        _flush(hidden)
+        flush(hidden)
         hidden.replace(self._part(number))
 
     @contextmanager
@@ -119,7 +119,7 @@ class Unfinished:
         with open_tables(hidden) as write:
             yield write
         if hidden.exists():
-            _flush(hidden)
+            flush(hidden)
             hidden.replace(self._beside(number))
 
     def put_beside_together(self, n_parts: int, file: Path) -> None:
@@ -127,7 +127,7 @@ class Unfinished:
         there = (part for number in range(n_parts) if (part := self._beside(number)).is_file())
         write_tables(file, (table for part in there for table in _groups(part)))
         if file.exists():
-            _flush(file)
+            flush(file)
 
     def put_together(
         self,
@@ -141,7 +141,7 @@ class Unfinished:
         ``metadata`` is asked for when all rows are written.
         """
         write_tables(file, self._rows(n_parts, last), metadata)
-        _flush(file)
+        flush(file)
 
     def _rows(self, n_parts: int, last: tuple[str, pa.Scalar]) -> Iterator[pa.Table]:
         """Yield the rows of all parts, in their order, with the constant column."""
@@ -166,8 +166,3 @@ def _groups(file: Path) -> Iterator[pa.Table]:
     with pq.ParquetFile(file) as part:
         for group in range(part.num_row_groups):
             yield part.read_row_group(group).replace_schema_metadata(None)
-
-
-def _flush(file: Path) -> None:
-    with file.open("rb") as written:
-        os.fsync(written.fileno())

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lapse.config.lifecycle import attributes_of_event
-from lapse.config.sections import Lifecycle
+from lapse.config.measuring import Lifecycle
 from lapse.measurement.asked import Asked
 from lapse.measurement.groups import NOT_KNOWN
 from lapse.schema import NEVER, Bool, Bucket, Events, Int64

@@ -1,9 +1,9 @@
 """What a measurement is asked: the business, the last day that counts, and the periods closed by then.
 
-In: a business, the day of the first event and the day as of which to measure. Out: the edges of whole months,
-quarters and years that have closed. A **period** ``k`` is ``(edges[k], edges[k + 1]]``: the customers at its
-start are those at risk at the end of the day ``edges[k]``. A period that is still open does not exist here,
-so that no table can show it as a number.
+In: a business, the day of the first event, the day as of which to measure, and lifetime values of that day
+where there are any. Out: the edges of whole months, quarters and years that have closed. A **period** ``k``
+is ``(edges[k], edges[k + 1]]``: the customers at its start are those at risk at the end of the day
+``edges[k]``. A period that is still open does not exist here, so that no table can show it as a number.
 """
 
 from __future__ import annotations
@@ -12,12 +12,35 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from lapse.config import Business
 from lapse.schema import Int32
 
 Unit = Literal["month", "quarter", "year"]
 MONTHS: dict[Unit, int] = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True, eq=False)
+class LifetimeValues:
+    """What the customers at risk on one day are still worth, as a model said on that day.
+
+    Attributes
+    ----------
+    clv : Series of float64
+        By ``customer_id``: one number and the id of a customer are all that is in memory.
+    where : str
+        The file that they come from.
+    counted : str
+        How far ahead they count, in words.
+    warnings : tuple of str
+        What must be known before they are believed.
+    """
+
+    clv: pd.Series
+    where: str
+    counted: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,11 +54,14 @@ class Asked:
         Day of the first event of any kind.
     as_of : int
         Last day that counts: rows known later do not exist.
+    lifetime : LifetimeValues, optional
+        Of as_of and no other day.
     """
 
     business: Business
     first_day: int
     as_of: int
+    lifetime: LifetimeValues | None = None
 
     def edges(self, unit: Unit) -> Int32:
         """Return the last days of calendar periods, from the first day on until as_of, int32 of shape (n,).

@@ -24,14 +24,21 @@ from lapse.cohort.outcomes import at_risk, known_snapshots
 from lapse.history.spells import covers_of, lapse_after
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
+from lapse.measurement.price import (
+    LAST_BAND,
+    by_group,
+    differences,
+    price_event,
+    price_sums,
+    price_table,
+    price_verdict,
+)
 from lapse.measurement.sums import GROUPS, groups_of, jackknife
 from lapse.measurement.tenure_years import TenureYears, measures, tenure_years
 from lapse.measurement.told import Measured
 from lapse.schema import NEVER, Bucket, Float64, Int64, to_date
 from lapse.value import DAYS_A_YEAR
 
-LAST_BAND = 5
-"""Years of tenure from this one on count together."""
 FEWER = 0.05
 
 _COLUMNS = ("first", "first_base", "later", "later_base", "before", "before_base", "after", "after_base")
@@ -60,7 +67,10 @@ CLAIMS: Mapping[str, Claim] = {
         "buy more regularly", "spread of the days between purchases over their mean", -1,
         "purchases that are instants",
     ),
-    "price": Claim("react less to price", "", -1, "a trial of prices, or rises whose dates differ by chance"),
+    "price": Claim(
+        "react less to price", "share that lapses after a price rise, less that of others", -1,
+        "an event named price_rise, or measure.claims.price",
+    ),
 }  # fmt: skip
 
 
@@ -75,7 +85,8 @@ def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict
-        ``claims`` (measure, group), ``claims_tenure`` (measure, year, group), ``claims_defections`` (group).
+        ``claims`` (measure, group), ``claims_tenure`` (measure, year, group), ``claims_price`` (month, year,
+        group), ``claims_defections`` (group).
     """
     years = tenure_years(asked, bucket)
     group = groups_of(bucket)
@@ -92,6 +103,7 @@ def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
         "claims_tenure": pd.concat(bands, names=["measure"])
         if bands
         else pd.DataFrame(columns=pd.Index(["number", "base", "rows"]), index=empty_years, dtype=np.float64),
+        "claims_price": price_sums(asked, bucket),
         "claims_defections": _defections(asked, bucket, group),
     }
 
@@ -162,37 +174,54 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
     Returns
     -------
     list of Measured
-        ``claims``, ``claims_by_tenure``, ``claims_defections``.
+        ``claims``, ``claims_by_tenure``, ``claims_price`` (if rises are mapped), ``claims_defections``.
     """
+    has_price = price_event(asked.business) is not None
     return [
-        _claims(sums["claims"]),
+        _claims(sums["claims"], sums["claims_price"] if has_price else None),
         _by_tenure(sums["claims_tenure"]),
+        *([price_table(asked, sums["claims_price"])] if has_price else []),
         _worth(asked, sums["claims_defections"]),
     ]
 
 
-def _claims(sums: pd.DataFrame) -> Measured:
+def _claims(sums: pd.DataFrame, prices: pd.DataFrame | None) -> Measured:
     rows = []
     for name, claim in CLAIMS.items():
+        if name == "price" and prices is not None:
+            rows.append(_price_row(claim, prices))
+            continue
         part = sums[sums.index.get_level_values("measure") == name]
         by_group = part.to_numpy(np.float64)
         mean, lower, upper = jackknife(by_group, _compared) if len(part) else (np.full(4, np.nan),) * 3
-        row: dict[str, object] = {"claim": claim.said, "measured": claim.measured or "-"}
+        row: dict[str, object] = {"claim": claim.said, "measured": claim.measured}
         row |= {"first_year": mean[0], "later_years": mean[1]}
         for place, which in ((2, "between"), (3, "within")):
             row |= {which: mean[place], f"{which}_lower": lower[place], f"{which}_upper": upper[place]}
         between, within = ((claim.sign * lower[at], claim.sign * upper[at]) for at in (2, 3))
         row["verdict"] = verdict(between, within) if len(part) else UNKNOWN
         rows.append(row)
-    lacking = [claim for name, claim in CLAIMS.items() if name not in sums.index.get_level_values("measure")]
+    tested = {*sums.index.get_level_values("measure"), *(["price"] if prices is not None else [])}
+    lacking = [claim for name, claim in CLAIMS.items() if name not in tested]
     warnings = tuple(f"{one.said}: {UNKNOWN}; it needs {one.needs}" for one in lacking)
     text = (
         "What is said of customers of long standing, held against these. between: later years of tenure "
         "less first years, of whoever was there; it confuses time with who is left (survivorship). "
         "within: from one year to the next of the same customers; the calendar moves with it. Contacts "
-        "stand for costs: what one costs is not known."
+        "stand for costs: what one costs is not known. Of price rises the difference in lapses is compared; "
+        "who lapsed has no next year, so within is missing."
     )
     return Measured("claims", "Claims about loyalty", text, pd.DataFrame(rows), warnings)
+
+
+def _price_row(claim: Claim, prices: pd.DataFrame) -> dict[str, object]:
+    """Return the row of price rises: how many more lapse after one, in the first year and later."""
+    mean, lower, upper = jackknife(by_group(prices), differences)
+    row: dict[str, object] = {"claim": claim.said, "measured": claim.measured}
+    row |= {"first_year": mean[0], "later_years": mean[1]}
+    row |= {"between": mean[2], "between_lower": lower[2], "between_upper": upper[2]}
+    row |= dict.fromkeys(("within", "within_lower", "within_upper"), np.nan)
+    return row | {"verdict": price_verdict(float(lower[2]), float(upper[2]))}
 
 
 def _compared(total: Float64) -> Float64:

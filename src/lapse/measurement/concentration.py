@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lapse.evaluation.ties import sum_ties
+from lapse.measurement.pictures import one_panel
 from lapse.schema import Float64
 
 if TYPE_CHECKING:
@@ -70,12 +71,10 @@ def draw_whale(value: Float64, what: str) -> Figure:
     what : str
         What the value is, in words.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
     taken, total = cumulated(value)
-    figure = Figure(figsize=(6.4, 4.2), dpi=120, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = one_panel(4.2)
     axes.plot(taken, total, color="#0072B2", linewidth=1.8)
     axes.axhline(total[-1], color="#7f7f7f", linewidth=1, linestyle="--")
     axes.annotate("all customers", (0.01, total[-1]), textcoords="offset points", xytext=(0, 4), fontsize=8)
@@ -84,7 +83,4 @@ def draw_whale(value: Float64, what: str) -> Figure:
     axes.set_title(what[0].upper() + what[1:], loc="left", fontsize=11)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
     return figure

@@ -106,13 +106,17 @@ def require_few(asked: Asked, found: Mapping[str, int]) -> None:
 
 
 def _split(name: str, column: pa.Array, positions: Int64) -> Split:
-    """Return the group of each row; positions are rows of the column, -1 for none."""
+    """Return the group of each row; positions are rows of the column, -1 for none.
+
+    Values that no row has are no groups: a column's dictionary may hold many more.
+    """
     known = encoded(column)
     names = _texts(known.dictionary.to_pylist())
     of_row = np.asarray(known.indices.fill_null(len(names)), np.int64)
     code = np.full(len(positions), len(names), np.int64)
     code[positions >= 0] = of_row[positions[positions >= 0]]
-    return Split(name, (*names, NOT_KNOWN), code)
+    seen, code = np.unique(code, return_inverse=True)
+    return Split(name, tuple((*names, NOT_KNOWN)[one] for one in seen), code.astype(np.int64))
 
 
 def _texts(values: Sequence[object]) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lapse.measurement.pictures import one_panel
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -30,10 +32,8 @@ def draw_ladder(frame: pd.DataFrame, rungs: tuple[str, ...]) -> Figure:
     """
     count = frame[frame["rung"].isin(rungs)].pivot_table(index="as_of", columns="rung", values="customers")
     there = [rung for rung in rungs if rung in count and count[rung].max() > 0]
-    figure, axes = _figure()
-    shade = [
-        _LIGHTEST + (_DARKEST - _LIGHTEST) * place / max(len(there) - 1, 1) for place in range(len(there))
-    ]
+    figure, axes = one_panel(4.2)
+    shade = list(np.linspace(_LIGHTEST, _DARKEST, len(there)))
     axes.stackplot(pd.to_datetime(count.index), *(count[rung] for rung in there), labels=there, colors=shade)
     axes.set(ylabel="customers", ylim=(0, None))
     axes.margins(x=0)
@@ -54,7 +54,7 @@ def draw_values(frame: pd.DataFrame, currency: str) -> Figure:
     shown = frame[frame["value_a_year"].notna()]
     value = shown["value_a_year"].to_numpy(np.float64)
     reach = np.abs(shown[["value_a_year_lower", "value_a_year_upper"]].to_numpy(np.float64).T - value)
-    figure, axes = _figure(1.4 + 0.5 * len(shown))
+    figure, axes = one_panel(1.4 + 0.5 * len(shown))
     place = np.arange(len(shown))
     axes.errorbar(value, place, xerr=np.nan_to_num(reach), fmt="o", color="#0072B2", capsize=3)
     axes.set_yticks(place, list(shown["rung"]))
@@ -62,17 +62,6 @@ def draw_values(frame: pd.DataFrame, currency: str) -> Figure:
     axes.axvline(0, color="#7f7f7f", linewidth=1)
     _thousands(axes, "x")
     return figure
-
-
-def _figure(height: float = 4.2) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, height), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
 
 
 def _thousands(axes: Axes, which: str) -> None:

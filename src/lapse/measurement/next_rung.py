@@ -3,8 +3,10 @@
 In: buckets. Out: a table of counts by missing condition, and a list of customers. The **next** rung is the
 lowest above a customer's own that rules describe; the customer is **one step away** where exactly one of its
 conditions does not hold at as_of (those of ``customer`` belong to every rung above it). Prospects and
-customers at risk are looked at, from rows known by as_of. The list has, for each next rung, the
-:data:`MOST_LISTED` with the highest margin less cost to serve in the year before; the counts have all.
+customers at risk are looked at, from rows known by as_of. As on the ladder, who has a row in a customers
+table without ``known_at`` and no cover is no prospect: it may have come later. The list has, for each next
+rung, the :data:`MOST_LISTED` with the highest margin less cost to serve in the year before; the counts have
+all.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import pandas as pd
 from lapse.cohort.conditions import in_words
 from lapse.cohort.ladder import RUNGS, Rules, met, rules_of, rung_codes
 from lapse.cohort.outcomes import known_snapshots
+from lapse.history.buckets import ALWAYS
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
 from lapse.measurement.told import Measured
@@ -47,12 +50,13 @@ def collect_steps(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
     snapshots, reach = known_snapshots(asked.business, bucket, (asked.as_of,))
     looked_at = (reach < 0) | (reach > snapshots.day)
     snapshots = Snapshots(snapshots.customer[looked_at], snapshots.day[looked_at])
+    undated = (reach[looked_at] < 0) & (bucket.known_day[snapshots.customer] == ALWAYS)
     rules = rules_of(asked.business)
     conditions_met = met(asked.business, bucket, snapshots)
     rung = rung_codes(conditions_met)
     following = next_rungs(rules)[rung]
     missing = missing_condition(conditions_met, rules, following)
-    rows = np.flatnonzero(missing >= 0)
+    rows = np.flatnonzero((missing >= 0) & ~(undated & (rung == 0)))
     customer, day = snapshots.customer[rows], snapshots.day[rows]
     value = margins(asked.business, bucket, customer, (day - DAYS_A_YEAR).astype(np.int32), day, day)
     frame = pd.DataFrame(

@@ -45,7 +45,7 @@ def draw_rates(frame: pd.DataFrame, unit: Unit) -> Figure:
     unit : str
     """
     shown = frame[(frame["split"] == ALL) & (frame["status"] == "closed")].iloc[::-1]
-    figure, axes = _figure()
+    figure, axes = one_panel()
     lines = (
         ("rate", "customers", _BLUE, "o"), ("gross_rate", "money, gross", _ORANGE, "s"),
         ("net_rate", "money, net", _GREEN, "^"),
@@ -151,8 +151,9 @@ def _blank(height: float) -> Figure:
     return Figure(figsize=(6.8, height), dpi=120, layout="constrained")
 
 
-def _figure() -> tuple[Figure, Axes]:
-    figure = _blank(3.8)
+def one_panel(height: float = 3.8) -> tuple[Figure, Axes]:
+    """Return a figure of a height in inches with one panel, dressed as all pictures here are."""
+    figure = _blank(height)
     axes = figure.subplots()
     _tidy(axes)
     return figure, axes

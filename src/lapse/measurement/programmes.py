@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from lapse.config.sections import Programme
+from lapse.config.measuring import Programme
 from lapse.measurement.acquisition import first_rows, texts_of
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins

@@ -88,22 +88,26 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
     ]
 
 
-def conclude_clv(asked: Asked, clv: pd.Series) -> list[Measured]:
+def conclude_clv(asked: Asked, clv: pd.Series | None, warnings: tuple[str, ...] = ()) -> list[Measured]:
     """Return the pyramid by lifetime value, for values of customers at risk at as_of.
 
     Parameters
     ----------
     asked : Asked
-    clv : Series of float64
-        By customer; missing ones do not count. Of one model and one date, such as the score table's.
+    clv : Series of float64, optional
+        By customer; missing ones do not count. Of one model and one date, such as the score table's. None
+        where there are none: then all figures are missing.
+    warnings : tuple of str
+        What must be known before the values are believed.
 
     Returns
     -------
     list of Measured
         ``pyramid_clv``, ``pyramid_clv_concentration``.
     """
-    known = clv.dropna().astype(np.float64)
-    return _standing("pyramid_clv", "lifetime value", known, asked.business.measure.tiers.clv, ())
+    known = None if clv is None else clv.dropna().astype(np.float64)
+    what = f"lifetime value as scored on {to_date(asked.as_of)}"
+    return _standing("pyramid_clv", what, known, asked.business.measure.tiers.clv, warnings)
 
 
 def tier_codes(limits: TierLimits, value: Float64) -> States:
@@ -127,6 +131,7 @@ def _standing(
     name: str, what: str, known: pd.Series | None, rule: TierRule, warnings: tuple[str, ...]
 ) -> list[Measured]:
     """Return the tiers of one date and how concentrated value is; missing where values cannot be known."""
+    by = " by lifetime value" if name == "pyramid_clv" else ""
     value = np.empty(0) if known is None else known.to_numpy(np.float64)
     table = _tier_table(value, fit_tiers(value, rule))
     if known is None:
@@ -141,10 +146,10 @@ def _standing(
         "cost more than they bring."
     )
     return [
-        Measured(name, "Customer pyramid", text, table, warnings),
+        Measured(name, f"Customer pyramid{by}", text, table, warnings),
         Measured(
             f"{name}_concentration",
-            "Concentration of value",
+            f"Concentration of value{by}",
             shared,
             spread,
             picture=(lambda: draw_whale(value, what)) if len(value) else None,

@@ -9,8 +9,10 @@ Sources: Wilson (1927), "Probable inference, the law of succession, and statisti
 clusters the Wilson interval with an effective sample size, as Dean and Pagano (2015), "Evaluating
 confidence interval methods for binomial proportions in clustered surveys", Journal of Survey Statistics and
 Methodology 3 found it to cover; linearised ratios as in Cochran (1977), "Sampling Techniques", chapter 6;
-slopes with the cluster-robust sandwich of Liang and Zeger (1986), Biometrika 73; false discoveries after
-Benjamini and Hochberg (1995), JRSS B 57.
+slopes with the cluster-robust sandwich of Liang and Zeger (1986), Biometrika 73; differences by joining the
+intervals of the two rates, after Newcombe (1998), Statistics in Medicine 17, and for rates that hang together
+Zou and Donner (2008), Statistics in Medicine 27; false discoveries after Benjamini and Hochberg (1995), JRSS
+B 57.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ LEVEL = 0.95
 """Of every interval of a measurement."""
 
 _TAIL = 1 - (1 - LEVEL) / 2
+_ROUNDING = 1e-10
 
 NORMAL = float(stats.norm.ppf(_TAIL))
 """Standard errors on either side of an estimate that is normal."""
@@ -173,11 +176,14 @@ class Together:
 
 
 def equal_rates(groups: Together) -> tuple[float, int, float]:
-    """Test whether all groups have one rate, with customers as clusters: a robust score test.
+    """Test whether all groups have one rate, with customers as clusters: a score test.
 
     With the rate p of all, ``r_ig = y_ig - p n_ig`` and group g's share w of the periods, the statistic is
-    ``d' V^- d`` with ``d_g = sum_i r_ig`` and V the sum over customers of the products of
-    ``r_ig - w_g sum_h r_ih``; chi-square with one degree of freedom fewer than groups.
+    ``d' V^- d`` with ``d_g = sum_i r_ig`` and V the covariance of ``r_ig - w_g sum_h r_ih`` summed over
+    customers; chi-square with the rank of V, one fewer than groups, as degrees of freedom. V is taken twice,
+    and the larger p-value counts: as the products are (robust), and as they would be if every two periods of
+    a customer hung together alike. The first takes a handful of customers who all stayed for certain, the
+    second takes one who left of a handful for more than it is.
 
     Returns
     -------
@@ -193,26 +199,61 @@ def equal_rates(groups: Together) -> tuple[float, int, float]:
     n, yn = groups.n[seen], groups.yn[np.ix_(seen, seen)]
     products = groups.yy[np.ix_(seen, seen)] - p * (yn + yn.T) + p**2 * groups.nn[np.ix_(seen, seen)]
     centre = np.eye(len(n)) - np.outer(n / n.sum(), np.ones(len(n)))
-    variance = centre @ products @ centre.T
     distance = groups.y[seen] - p * n
-    degrees = int(np.linalg.matrix_rank(variance, hermitian=True))
-    statistic = float(distance @ np.linalg.pinv(variance, hermitian=True) @ distance)
-    return statistic, degrees, float(stats.chi2.sf(statistic, degrees)) if degrees else np.nan
+    alike = _alike(p, n, groups.nn[np.ix_(seen, seen)], products)
+    found = [_score_test(distance, centre @ one @ centre.T) for one in (products, alike)]
+    told = [one for one in found if one[1]]
+    return max(told, key=lambda one: one[2], default=(np.nan, 0, np.nan))
+
+
+def _alike(p: float, n: Float64, nn: Float64, products: Float64) -> Float64:
+    """Return the covariance of groups' residuals if every two periods of a customer hang together alike.
+
+    A period has the variance ``p (1 - p)``; the covariance of two of a customer gives the same sum of all.
+    """
+    own, pairs = p * (1 - p), nn.sum() - n.sum()
+    between = (products.sum() - own * n.sum()) / pairs if pairs > 0 else 0.0
+    between = min(max(between, 0.0), own)
+    alike: Float64 = np.diag((own - between) * n) + between * nn
+    return alike
+
+
+def _score_test(distance: Float64, variance: Float64) -> tuple[float, int, float]:
+    spread, axes = np.linalg.eigh(variance)
+    real = spread > _ROUNDING * spread[-1]  # V is singular by design: what rounding leaves must not count
+    degrees = int(real.sum())
+    if spread[-1] <= 0 or not degrees:
+        return np.nan, 0, np.nan
+    statistic = float(((axes.T @ distance)[real] ** 2 / spread[real]).sum())
+    return statistic, degrees, float(stats.chi2.sf(statistic, degrees))
 
 
 def difference(two: Together) -> tuple[float, float, float]:
     """Return the difference of two groups' rates and its interval, with customers as clusters.
 
-    The variance is the sum over customers of ``(r_i1 / n_1 - r_i2 / n_2)^2`` with ``r_ig = y_ig - p_g n_ig``.
+    With the bounds ``l, u`` of each rate by :func:`clustered_share` and the correlation c of the two, the
+    lower bound is ``d - sqrt((p1 - l1)^2 + (u2 - p2)^2 - 2 c (p1 - l1) (u2 - p2))``, the upper one likewise:
+    so a group of which all stayed does not count as known without error.
     """
     if (two.n <= 0).any() or two.customers < 3:
         return np.nan, np.nan, np.nan
     p = two.y / two.n
+    yy, yn, nn = (np.diag(part) for part in (two.yy, two.yn, two.nn))
+    lower, upper = clustered_share(two.y, two.n, yy, yn, nn, np.full(2, two.customers))
+    below, above = p - lower, upper - p
+    alike = 2 * _correlation(two, p)
+    down = below[0] ** 2 + above[1] ** 2 - alike * below[0] * above[1]
+    up = above[0] ** 2 + below[1] ** 2 - alike * above[0] * below[1]
+    apart = float(p[0] - p[1])
+    return apart, apart - float(np.sqrt(max(down, 0.0))), apart + float(np.sqrt(max(up, 0.0)))
+
+
+def _correlation(two: Together, p: Float64) -> float:
+    """Return the correlation of two groups' rates, since customers are in both; 0 where it is not seen."""
     cross = two.yy - two.yn * p[None, :] - two.yn.T * p[:, None] + two.nn * np.outer(p, p)
-    weight = np.array([1.0, -1.0]) / two.n
-    variance = max(float(weight @ cross @ weight), 0.0) * two.customers / (two.customers - 1)
-    reach = float(stats.t.ppf(_TAIL, two.customers - 1)) * np.sqrt(variance)
-    return float(p[0] - p[1]), float(p[0] - p[1] - reach), float(p[0] - p[1] + reach)
+    scale = float(np.sqrt(max(cross[0, 0], 0.0) * max(cross[1, 1], 0.0)))
+    small = _ROUNDING * float(np.trace(two.nn))
+    return float(np.clip(cross[0, 1] / scale, -1, 1)) if scale > small else 0.0
 
 
 def adjusted(p_values: Float64) -> Float64:

@@ -20,6 +20,7 @@ import pandas as pd
 from lapse.cohort.ladder import RUNGS, met, rules_of, rung_codes
 from lapse.cohort.outcomes import known_snapshots
 from lapse.config import Business
+from lapse.history.buckets import ALWAYS
 from lapse.measurement.asked import MONTHS, Asked
 from lapse.measurement.ladder_pictures import draw_ladder, draw_values
 from lapse.measurement.money import margins
@@ -33,7 +34,6 @@ from lapse.value import DAYS_A_YEAR
 
 STATES: tuple[str, ...] = (*RUNGS, "gone")
 _GONE = len(RUNGS)
-_ALWAYS = int(np.iinfo(np.int32).min)
 
 
 def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
@@ -91,7 +91,7 @@ def states_at(business: Business, bucket: Bucket, days: Sequence[int] | Int32) -
     stays = reach > snapshots.day
     code = rung_codes(met(business, bucket, snapshots)).astype(np.int8)
     code[(reach >= 0) & ~stays] = _GONE
-    code[(reach < 0) & (bucket.known_day[snapshots.customer] == _ALWAYS) & (code == 0)] = -1
+    code[(reach < 0) & (bucket.known_day[snapshots.customer] == ALWAYS) & (code == 0)] = -1
     states = np.full((len(bucket), len(days)), -1, np.int8)
     at_risk = np.zeros(states.shape, np.bool_)
     states[snapshots.customer, column] = code

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from scipy import stats
@@ -39,9 +40,13 @@ def groups_of(bucket: Bucket) -> Int64:
 
     A customer is in the same group however the history is cut into buckets.
     """
-    ids = bucket.customer_id
+    return (hashes_of(bucket.customer_id) % np.uint64(GROUPS)).astype(np.int64)
+
+
+def hashes_of(ids: pa.Array) -> npt.NDArray[np.uint64]:
+    """Return a number for each id that hangs on nothing but the id, uint64 of shape (n,)."""
     values = np.asarray(ids) if pa.types.is_integer(ids.type) else np.asarray(ids.to_pylist(), object)
-    return (pd.util.hash_array(values) % np.uint64(GROUPS)).astype(np.int64)
+    return np.asarray(pd.util.hash_array(values))
 
 
 def share_sums(y: Float64, n: Float64) -> dict[str, float]:

@@ -14,14 +14,12 @@ import pandas as pd
 
 from lapse.cohort.ladder import REFERRAL
 from lapse.config import Business
-from lapse.config.standing import COMPLAINT
+from lapse.config.account import CASES
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import days_served
 from lapse.schema import NEVER, Bool, Bucket, Float64, Int64, encoded
 from lapse.value import DAYS_A_YEAR
 
-CONTACTS: tuple[str, ...] = (COMPLAINT, "ticket")
-"""Kinds of events that stand for what a customer costs to serve."""
 FEWEST_DAYS = 4
 """Purchases on fewer different days of a year say nothing about how regular they are."""
 
@@ -85,28 +83,24 @@ def purchases(business: Business, bucket: Bucket, as_of: int) -> tuple[Int64, In
 def measures(asked: Asked, bucket: Bucket, years: TenureYears) -> dict[str, tuple[Float64, Float64]]:
     """Return number and base of every row, by measure; measures that no event can show are left out.
 
-    ``contacts`` and ``referrals`` are counted, over the years served; ``breadth`` is the number of
-    different values of the churn event's first category in a year served in full, over 1; ``irregularity``
-    is the standard deviation of the days between purchases over their mean, where they fall on
-    :data:`FEWEST_DAYS` days or more.
+    ``contacts`` (complaints and tickets, which stand for what a customer costs to serve) and ``referrals``
+    are counted, over the years served; ``breadth`` is the number of different values of the churn event's
+    first category in a year served in full, over 1; ``irregularity`` is the standard deviation of the days
+    between purchases over their mean, where they fall on :data:`FEWEST_DAYS` days or more.
     """
     business = asked.business
     found = {}
-    contacts = [kind for kind in CONTACTS if kind in bucket.events]
+    contacts = [kind for kind in CASES if kind in bucket.events]
     for name, kinds in (("contacts", contacts), ("referrals", [REFERRAL])):
         if kinds and kinds[0] in bucket.events:
-            found[name] = (sum_of(_counts(bucket, kind, asked.as_of, years) for kind in kinds), years.served)
+            counts = np.array([_counts(bucket, kind, asked.as_of, years) for kind in kinds])
+            found[name] = (counts.sum(axis=0), years.served)
     categories = list(business.events[business.churn.event].categories)
     if categories:
         found["breadth"] = _breadth(asked, bucket, years, categories[0])
     if not business.events[business.churn.event].has_end:
         found["irregularity"] = _irregularity(asked, bucket, years)
     return found
-
-
-def sum_of(parts: object) -> Float64:
-    """Return the sum of arrays of one shape."""
-    return np.asarray(np.sum(list(parts), axis=0), np.float64)  # type: ignore[call-overload]
 
 
 def _counts(bucket: Bucket, kind: str, as_of: int, years: TenureYears) -> Float64:

@@ -21,7 +21,7 @@ from lapse.cohort.conditions import holds, in_words
 from lapse.cohort.ladder import INTEGRATION, REFERRAL, breadth_of
 from lapse.cohort.outcomes import at_risk, known_snapshots
 from lapse.config import Business
-from lapse.config.sections import Condition, Points
+from lapse.config.measuring import Condition, Points
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
 from lapse.measurement.pyramid import dates_of

@@ -1,7 +1,7 @@
 """Lifetime value against the cost of acquisition, by channel.
 
-In: the sums of :mod:`lapse.measurement.lifecycle`, and a lifetime value by customer. Out: a table. Refused: a
-customer with two values.
+In: the sums of :mod:`lapse.measurement.lifecycle`, and a lifetime value by customer. Out: a table; none where
+the day was not scored. Refused: a customer with two values.
 """
 
 from __future__ import annotations
@@ -13,6 +13,17 @@ from lapse.measurement.lifecycle import paid_for, with_costs, without_empty
 from lapse.measurement.lifecycle_sums import CELLS, CUSTOMERS, KEYS
 from lapse.measurement.told import Measured
 from lapse.measurement.unit_costs import named, per_cost
+from lapse.schema import Bucket
+
+
+def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:  # noqa: ARG001 - a part's signature
+    """Return nothing: margins by customer are collected by :mod:`lapse.measurement.lifecycle`."""
+    return {}
+
+
+def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
+    """Return ``lifecycle_value``, if the day was scored and the config asks for lifecycle economics."""
+    return [] if asked.lifetime is None else value_against_cost(asked, sums, asked.lifetime.clv)
 
 
 def value_against_cost(asked: Asked, sums: dict[str, pd.DataFrame], clv: pd.Series) -> list[Measured]:
