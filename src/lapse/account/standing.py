@@ -21,6 +21,7 @@ from lapse.history.spells import covers_of, reach_at, spells_of
 from lapse.leaks.sampling import choose_customers
 from lapse.measurement import pyramid
 from lapse.measurement.asked import Asked
+from lapse.measurement.begins import begins
 from lapse.schema import NEVER, Bucket, Snapshots, to_date
 from lapse.segments import tier_of
 from lapse.value import DAYS_A_YEAR
@@ -57,13 +58,13 @@ class Beside:
     ----------
     customers, reach : mapping of day to int
         How many were at risk at a date, and how many of them brought at least as much in the year before.
-    first_day : int
-        Of the bucket's events known at as_of.
+    first_money_day : int
+        Of the bucket's events of ``value.revenue`` known at as_of.
     """
 
     customers: Mapping[int, int]
     reach: Mapping[int, int]
-    first_day: int
+    first_money_day: int
 
 
 @dataclass(frozen=True)
@@ -146,13 +147,10 @@ def beside(business: Business, bucket: Bucket, as_of: int, own: Mapping[int, flo
     values = year_values(business, bucket, as_of)
     day_of, value = values.index.get_level_values("day"), values.to_numpy(np.float64)
     there = {day: value[day_of == day] for day in own}
-    days = [
-        int(one.day[one.known_day <= as_of].min(initial=NEVER)) for one in bucket.events.values() if len(one)
-    ]
     return Beside(
         {day: len(of_day) for day, of_day in there.items()},
         {day: int(np.count_nonzero(of_day >= own[day])) for day, of_day in there.items()},
-        min(days, default=NEVER),
+        begins(business, bucket, as_of).money,
     )
 
 
@@ -169,7 +167,7 @@ def tiers_over_time(
     parts : sequence of Beside
         Of every bucket: limits by share are those of all customers of a date.
     """
-    first_day = min(part.first_day for part in parts)
+    first_day = min(part.first_money_day for part in parts)
     rule = business.measure.tiers.margin
     found = []
     for day, value in sorted(own.items()):

@@ -17,7 +17,6 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -48,8 +47,9 @@ from lapse.measurement import (
     worth_per_cost,
 )
 from lapse.measurement.asked import Asked
+from lapse.measurement.begins import begins, joined
 from lapse.measurement.told import Measured
-from lapse.schema import NEVER, Bucket, Events, to_date
+from lapse.schema import Bucket, Events, to_date
 
 CUSTOMERS_AT_ONCE = 50_000
 """Whose rows are in memory at a time, however many customers a bucket has."""
@@ -274,25 +274,11 @@ def _piece(events: Events, customers: slice) -> Events:
 
 
 def _asked(history: History, as_of: int, advance: Advance) -> Asked:
-    """Return what is asked; the first day too is that of a row known at as_of."""
-    advance("the first day")
-    churn = history.business.churn.event
-    first_day, customers = NEVER, 0
-    for bucket_first, bucket_customers in each_bucket(
-        history, lambda number: _first_day(history.bucket(number), churn, as_of)
-    ):
-        first_day, customers = min(first_day, bucket_first), customers + bucket_customers
-    if not customers:
-        where, expected = str(history.business.source), f"a date by which a row of '{churn}' is known"
+    """Return what is asked; the first days too are those of rows known at as_of."""
+    advance("the first days")
+    business = history.business
+    first = joined(each_bucket(history, lambda number: begins(business, history.bucket(number), as_of)))
+    if not first.covers:
+        where, expected = str(business.source), f"a date by which a row of '{business.churn.event}' is known"
         raise DataError(Problem(where, "as_of", expected, str(to_date(as_of))))
-    return Asked(history.business, first_day, as_of)
-
-
-def _first_day(bucket: Bucket, churn: str, as_of: int) -> tuple[int, int]:
-    """Return the first day of any event known at as_of, and how many churn events are known."""
-    days = [
-        int(events.day[known].min(initial=NEVER))
-        for events in bucket.events.values()
-        for known in [events.known_day <= as_of]
-    ]
-    return min(days), int(np.count_nonzero(bucket.events[churn].known_day <= as_of))
+    return Asked(business, first.event, as_of, first_money_day=first.money, first_lapse_day=first.lapse)

@@ -56,12 +56,26 @@ class Asked:
         Last day that counts: rows known later do not exist.
     lifetime : LifetimeValues, optional
         Of as_of and no other day.
+    first_money_day, first_lapse_day : int, optional
+        See :class:`lapse.measurement.begins.Begins`; default ``first_day``.
     """
 
     business: Business
     first_day: int
     as_of: int
     lifetime: LifetimeValues | None = None
+    first_money_day: int | None = None
+    first_lapse_day: int | None = None
+
+    @property
+    def money_from(self) -> int:
+        """What customers brought in a span that begins before this day cannot be known."""
+        return self.first_day if self.first_money_day is None else self.first_money_day
+
+    @property
+    def settled_from(self) -> int:
+        """A period that begins before this day keeps everybody, and is no period."""
+        return self.first_day if self.first_lapse_day is None else self.first_lapse_day
 
     def edges(self, unit: Unit) -> Int32:
         """Return the last days of calendar periods, from the first day on until as_of, int32 of shape (n,).

@@ -290,7 +290,11 @@ def _worth(asked: Asked, sums: pd.DataFrame) -> Measured:
     """Return what 5 % fewer defections would be worth a year, with what stayers and leavers brought."""
     start = asked.as_of - DAYS_A_YEAR
     names = ["defections_fewer", "worth_like_those_who_stayed", "worth_like_those_who_left"]
-    whole = [start >= asked.first_day, start >= asked.first_day, start - DAYS_A_YEAR >= asked.first_day - 1]
+    whole = [
+        start >= asked.first_day,
+        start >= asked.money_from,
+        start - DAYS_A_YEAR >= asked.money_from - 1,
+    ]
     mean, lower, upper = (
         np.where(whole, part, np.nan) for part in jackknife(sums.to_numpy(np.float64), _saved)
     )

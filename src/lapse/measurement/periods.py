@@ -4,8 +4,9 @@ In: what is asked, a bucket. Out: :class:`Rows`, one row a customer and period, 
 
 A customer is in a period if it is at risk at the end of the day before, as known then. It is **kept** if it
 has not lapsed by the period's end, as known at that end: so a rate is final on the day on which its period
-closes. Who lapses and is a customer again at the end is not kept, but counted apart as **returned**. The
-last row of a customer may be of the period that is still open: nothing is said there.
+closes. Who lapses and is a customer again at the end is not kept, but counted apart as **returned**. A period
+that begins before anybody could have lapsed is left out. The last row of a customer may be of the period that
+is still open: nothing is said there.
 
 The money of a customer in a period is the sum of the amounts of ``value.revenue`` that fall into it and are
 known at its end, refunds taken off, and not less than 0.
@@ -67,7 +68,8 @@ def rows_of(asked: Asked, bucket: Bucket, unit: Unit) -> Rows:
     """
     edges = asked.edges(unit)
     covers = covers_of(asked.business, bucket)
-    start = at_risk(*known_snapshots(asked.business, bucket, tuple(edges.tolist())))
+    settled = edges[edges >= asked.settled_from - 1].tolist()
+    start = at_risk(*known_snapshots(asked.business, bucket, tuple(settled)))
     period = np.searchsorted(edges, start.day)
     closed: Bool = period < len(edges) - 1
     until = np.append(edges, np.int32(asked.as_of))[period + 1].astype(np.int32)
@@ -95,7 +97,7 @@ def money_of(rows: Rows, money: Float64) -> tuple[Float64, Float64]:
     Returns
     -------
     before, during : float64, shape (n,)
-        Both missing where the period has not closed, or the tables begin after the period before does.
+        Both missing where the period has not closed, or the amounts begin after the period before does.
     """
     before = np.where(rows.closed, money[rows.customer, rows.period], np.nan)
     during = money[rows.customer, np.minimum(rows.period + 1, money.shape[1] - 1)]
@@ -108,7 +110,7 @@ def money_by_period(asked: Asked, bucket: Bucket, unit: Unit) -> tuple[Float64, 
     Returns
     -------
     money : float64, shape (n_customers, n_edges)
-        At least 0; missing where the tables begin after the period does.
+        At least 0; missing where the amounts begin after the period does.
     apart : float64, shape (3,)
         Sum of the absolute amounts in these periods; of those of them that became known after their period
         had ended; number of customers and periods whose sum was below 0.
@@ -129,8 +131,7 @@ def money_by_period(asked: Asked, bucket: Bucket, unit: Unit) -> tuple[Float64, 
         apart[1] += np.abs(events.amount[inside & ~in_time]).sum()
     apart[2] = (money < 0).sum()
     money = np.maximum(money, 0.0)
-    if len(edges) and bounds[0] < asked.first_day - 1:
-        money[:, 0] = np.nan
+    money[:, bounds[:-1] < asked.money_from - 1] = np.nan
     return money, apart
 
 

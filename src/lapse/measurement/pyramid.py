@@ -34,7 +34,7 @@ _FROM_TOP = tuple(reversed(TIERS))
 def dates_of(asked: Asked) -> list[int]:
     """Return the dates at which customers are valued: closed quarters and as_of, with a whole year behind."""
     days = sorted({*(int(day) for day in asked.edges("quarter")), asked.as_of})
-    return [day for day in days if day - DAYS_A_YEAR >= asked.first_day - 1]
+    return [day for day in days if day - DAYS_A_YEAR >= asked.money_from - 1]
 
 
 def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
@@ -119,7 +119,7 @@ def _warnings(asked: Asked, dates: list[int]) -> tuple[str, ...]:
     found = []
     if asked.as_of not in dates:
         found.append(
-            f"the data begin on {to_date(asked.first_day)}: no whole year lies before "
+            f"the amounts begin on {to_date(asked.money_from)}: no whole year lies before "
             f"{to_date(asked.as_of)}, so last year's margin cannot be known"
         )
     if asked.business.value.cost_to_serve == 0:

@@ -96,7 +96,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
 def _by_unit(asked: Asked, sums: dict[str, pd.DataFrame], unit: Unit) -> Measured:
     frame = rate_table(asked, sums[CELLS], unit)
     late = {str(name): float(sums[LATE][name].loc[[unit]].iloc[0]) for name in sums[LATE]}
-    warnings = _warnings(frame, late, unit)
+    warnings = (*_too_early(asked, unit), *_warnings(frame, late, unit))
     is_closed = frame["status"].eq("closed").any()
     return Measured(
         f"retention_by_{unit}",
@@ -185,11 +185,21 @@ def _where(known: npt.NDArray[np.bool_], column: pd.Series) -> pd.Series:
     return column.where(known).reset_index(drop=True)
 
 
+def _too_early(asked: Asked, unit: Unit) -> tuple[str, ...]:
+    edges = asked.edges(unit)[:-1]
+    if not (early := int(np.count_nonzero(edges < asked.settled_from - 1))):
+        return ()
+    first = to_date(asked.settled_from)
+    return (f"{early:,} {unit}s that begin before {first} are left out: nobody could lapse until then",)
+
+
 def _warnings(frame: pd.DataFrame, late: dict[str, float], unit: Unit) -> tuple[str, ...]:
     closed = frame[(frame["split"] == ALL) & (frame["status"] == "closed")]
     told = []
     if not len(closed):
         told.append(f"no whole {unit} with customers at its start has closed: there is no rate by {unit}")
+    elif not late["amount"]:
+        told.append(f"no rate of money by {unit}: value.revenue has no amount in any {unit}")
     elif closed["gross_rate"].isna().all():
         told.append(f"no rate of money by {unit}: the tables hold no whole {unit} before a closed one")
     if (empty := int((closed["customers"] == 0).sum())) > 0:

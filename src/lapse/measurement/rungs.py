@@ -108,7 +108,7 @@ def _customers(states: States, days: Sequence[int]) -> pd.DataFrame:
 def _value_sums(asked: Asked, bucket: Bucket, states: States, at_risk: Bool, group: Int64) -> pd.DataFrame:
     """Return what customers at risk brought in the month after each month's end, by rung and group."""
     edges = asked.edges("month")
-    customer, month = np.nonzero(at_risk[:, :-1])
+    customer, month = np.nonzero(at_risk[:, :-1] & (edges[:-1] >= asked.money_from - 1))
     after, until = edges[month], edges[month + 1]
     known = np.full(len(customer), asked.as_of, np.int32)
     margin = margins(asked.business, bucket, customer, after, until, known)
