@@ -97,9 +97,7 @@ class Lifecycle(Section):
 class Claims(Section):
     """What the claims about loyalty are tested with, beside events of the usual names."""
 
-    price: Text | None = Field(
-        None, description="event: a customer's price rises; default price_rise"
-    )
+    price: Text | None = Field(None, description="event: a customer's price rises; default price_rise")
 
 
 class Measure(Section):
