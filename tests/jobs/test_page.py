@@ -139,3 +139,8 @@ def test_numbers_are_as_people_read_them(value: object, share: bool, text: str) 
 def test_columns_that_hold_shares_by_another_name_are_said_so() -> None:
     frame = pd.DataFrame({"difference": [0.05], "shares": [3.0]})
     assert shown(told(frame, per_cent=("difference",))).rows[0] == ("5.0%", "3")
+
+
+def test_ids_are_no_amounts() -> None:
+    frame = pd.DataFrame({"customer_id": [15986], "value": [15986.0]})
+    assert shown(told(frame)).rows == (("15986", "15,986"),)

@@ -112,6 +112,7 @@ class TestChannels:
         assert same(row["cost_per_lead"], over.cost.sum() / over.leads.sum() if over.leads.sum() else np.nan)
         cac = settled.cost.sum() / settled.won.sum() if settled.won.sum() else np.nan
         assert same(row["acquisition_cost"], cac)
+        assert same(row["customers_of_cost"], settled.won.sum() if len(settled) else np.nan)
         bought = people[people.converted]
         year = [brought(p.customer_id, p.order - 1, p.order + 364) for p in bought.itertuples()
                 if p.order + 364 <= AS_OF]  # fmt: skip

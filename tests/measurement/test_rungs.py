@@ -236,3 +236,16 @@ def test_dates_are_the_ends_of_months() -> None:
     table = measured(rungs, draw(0), shop())["ladder_over_time"].frame
     assert table["as_of"].min() == date(2021, 1, 31)
     assert table["as_of"].max() == date(2023, 3, 31)
+
+
+@pytest.mark.parametrize(("months", "warned"), [(10.0, False), (9.3, False), (8.0, True), (12.5, True)])
+def test_a_constant_rate_is_warned_of_where_it_is_far_off(months: float, warned: bool) -> None:
+    row = {
+        "rung": "client",
+        "months": months,
+        "months_lower": months - 0.1,
+        "months_upper": months + 0.1,
+        "months_constant": 10.0,
+        "limit_months": 1e6,
+    }
+    assert (rungs._disagreement(row) is not None) == warned

@@ -134,7 +134,7 @@ def _columns(one: Measured) -> Iterator[tuple[str, bool, Callable[[dict[Hashable
             share: bool = share,
             bounds: list[str] = bounds if has_bounds else [],
         ) -> str:
-            told = number(row[name], share)
+            told = str(row[name]) if name == "customer_id" else number(row[name], share)
             if told == MISSING:
                 return STILL_OPEN if row.get("status") == "open" else MISSING
             between = [number(row[bound], share) for bound in bounds]

@@ -157,6 +157,7 @@ def _economics(part: pd.DataFrame, sums: dict[str, pd.DataFrame], lifecycle: Lif
             rate(total["closed_qualified"], total["qualified"], "close_rate"), lifecycle.qualified is not None
         ),
         "cost": cost,
+        "customers_of_cost": np.nan if np.isnan(acquisition[0]) else acquisition[2],
         **named("cost_per_lead", per_lead),
         **named("acquisition_cost", cac),
         "margin_year": every_year["total"] / every_year["n"] if every_year["n"] else np.nan,

@@ -36,6 +36,10 @@ STATES: tuple[str, ...] = (*RUNGS, "gone")
 _GONE = len(RUNGS)
 
 
+_FAR = 0.1
+"""From which part of the time on a rung a difference is told; a smaller one leads nobody astray."""
+
+
 def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
     """Return the sums of one bucket's customers.
 
@@ -216,19 +220,21 @@ def _constant(monthly: pd.DataFrame, rung: str) -> dict[str, float]:
 
 
 def _disagreement(row: dict[str, object]) -> str | None:
-    """Return a warning where a constant rate, cut at the same limit, lies outside the bounds of the stays."""
+    """Return a warning where a constant rate, cut at the same limit, is far from the stays, beyond chance."""
     mean, limit = row["months_constant"], row["limit_months"]
     if not (isinstance(mean, float) and isinstance(limit, float)) or not np.isfinite([mean, limit]).all():
         return None
     cut = mean * (1 - (1 - 1 / mean) ** limit)
     lower, upper = row["months_lower"], row["months_upper"]
-    if isinstance(lower, float) and isinstance(upper, float) and (cut < lower or cut > upper):
-        return (
-            f"{row['rung']}: a constant rate gives {cut:.1f} months up to {limit:.0f}, stays give "
-            f"{row['months']:.1f} [{lower:.1f}, {upper:.1f}]: they do not leave at one rate, and 1/(1-p) "
-            "misleads"
-        )
-    return None
+    stays = row["months"]
+    if not (isinstance(lower, float) and isinstance(upper, float) and isinstance(stays, float)):
+        return None
+    if lower <= cut <= upper or abs(cut - stays) < _FAR * stays:
+        return None
+    return (
+        f"{row['rung']}: a constant rate gives {cut:.2f} months up to {limit:.0f}, stays give "
+        f"{stays:.2f} [{lower:.2f}, {upper:.2f}]: they do not leave at one rate, and 1/(1-p) misleads"
+    )
 
 
 def _values(sums: pd.DataFrame, currency: str) -> tuple[Measured, Measured]:
