@@ -241,11 +241,11 @@ def measure(
         from lapse.history import read
         from lapse.history.room import room_of
         from lapse.jobs.measure import measure as measured
-        from lapse.jobs.measure import require_folder, stages
+        from lapse.jobs.measure import require_folder, require_tables, stages
         from lapse.jobs.progress import reporting
 
         day, _, business = all_of(lambda: day_of(as_of), lambda: room_of(memory), lambda: load(config))
-        require_folder(business)
+        all_of(lambda: require_folder(business), lambda: require_tables(business))
         with (
             read(business, memory=memory) as history,
             reporting(f"measure {business.business}", stages(history)) as advance,

@@ -162,6 +162,19 @@ def test_what_cannot_be_written_is_said_before_anything_is_read(shop: Path, tmp_
     assert json.loads(told.stdout)["problems"][0]["what"] == "measure.path"
 
 
+def test_tables_of_rates_and_costs_are_refused_together_before_anything_is_read(
+    shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rates.csv").write_text("name,measure,unit,period,rate\nRival,logo,year,2023,7\n")
+    (tmp_path / "costs.csv").write_text("period,channel,cost\n2023-01,web,-5\n")
+    costs = {"channel": "channel", "costs": "costs.csv"}
+    told = run("measure", changed(shop, tmp_path, benchmarks="rates.csv", lifecycle=costs), "--json")
+    assert told.returncode == 3
+    where = [Path(problem["where"]).name for problem in json.loads(told.stdout)["problems"]]
+    assert {name.split(" ")[0].strip("'") for name in where} == {"rates.csv", "costs.csv"}
+    assert "measure shop" not in told.stderr
+
+
 def test_names_that_are_not_mapped_are_refused_all_at_once(shop: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         lapse.load(changed(shop, tmp_path, segments=["colour", "channel"], products=["channel"]))

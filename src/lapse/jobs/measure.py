@@ -11,7 +11,7 @@ refuse, a date outside the data, one on which nobody was a customer yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -48,6 +48,7 @@ from lapse.measurement import (
 )
 from lapse.measurement.asked import Asked
 from lapse.measurement.begins import begins, joined
+from lapse.measurement.costs import read_costs
 from lapse.measurement.told import Measured
 from lapse.schema import Bucket, Events, to_date
 
@@ -183,6 +184,7 @@ def measure(
     ['2025', '2024']
     """
     day = history.data_end if as_of is None else scoring_day(history, as_of)
+    require_tables(history.business)
     lifetime = scored_values(history.business, day, scores)
     asked = replace(_asked(history, day, advance), lifetime=lifetime)
 
@@ -199,6 +201,29 @@ def measure(
     advance("conclusions")
     measured = [one for part in PARTS for one in part.conclude(asked, sums)]
     return Measurement(history.business, to_date(day), tuple(measured))
+
+
+def require_tables(business: Business) -> None:
+    """Read the tables of published rates and of costs before any work, and refuse all their mistakes at once.
+
+    Raises
+    ------
+    DataError
+    """
+    asked, problems = business.measure, list[Problem]()
+    readings: list[Callable[[], object]] = []
+    if (rates := asked.benchmarks) is not None:
+        readings.append(lambda: benchmarks.read_benchmarks(rates))
+    if asked.lifecycle is not None and (costs := asked.lifecycle.costs) is not None:
+        campaigns = asked.lifecycle.campaign is not None
+        readings.append(lambda: read_costs(costs, campaigns=campaigns))
+    for read in readings:
+        try:
+            read()
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
 
 
 def stages(history: History) -> int:
