@@ -167,7 +167,8 @@ class TestStanding:
         tables = frames(seed, rows=90)
         told = {one.as_of: one for one in record(made(tables), customer).tiers}
         expected = {}
-        first = min(int(table.loc[table["known_day"] <= AS_OF, "day"].min()) for table in tables.values())
+        orders = tables["order"]
+        first = int(orders.loc[orders["known_day"] <= AS_OF, "day"].min())
         for at in (*quarter_ends(first), to_date(AS_OF)):
             day = to_day(at)
             values = {one: brought(tables, one, day) for one in CUSTOMERS if is_there(tables, one, day)}
