@@ -102,3 +102,15 @@ def test_the_value_of_a_rung_counts_months_with_amounts_alone() -> None:
     some, every = (frame["customer_months"].sum() for frame in sums)
     assert 0 < some < every
     assert sums[0]["margin"].sum() > sums[1]["margin"].sum()  # less cost of serving, the same refunds
+
+
+def test_a_contract_that_may_end_any_day_lets_lapse_from_its_start() -> None:
+    frames = draw(3)
+    business = shop()
+    business = business.model_copy(update={"churn": business.churn.model_copy(update={"event": "contract"})})
+    contracts = frames["contract"][frames["contract"].known_day <= AS_OF]
+    found = joined(begins(business, one, AS_OF) for one in buckets_of(frames, 2))
+    assert found.lapse == contracts.day.min() + GRACE
+    frames["contract"] = frames["contract"].assign(end_known_day=frames["contract"].known_day)
+    at_start = joined(begins(business, one, AS_OF) for one in buckets_of(frames, 2))
+    assert at_start.lapse == contracts.end_day.min() + GRACE

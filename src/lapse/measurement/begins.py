@@ -13,7 +13,7 @@ import numpy as np
 
 from lapse.config import Business
 from lapse.history.spells import covers_of
-from lapse.schema import NEVER, Bucket, Events
+from lapse.schema import NEVER, Bucket, Events, Int32
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Begins:
     money : int
         Of an event of ``value.revenue``.
     lapse : int
-        On which the covers let anybody lapse; until then everybody is kept, whatever customers are like.
+        On which anybody could lapse: the grace behind a cover's end where that is known at its start, behind
+        its start where it may end at any time. Until then everybody is kept, whatever customers are like.
     covers : int
         How many churn events are known.
     """
@@ -41,12 +42,12 @@ class Begins:
 def begins(business: Business, bucket: Bucket, as_of: int) -> Begins:
     """Return the first days of one bucket, from rows known at as_of."""
     first = {kind: _first_day(events, as_of) for kind, events in bucket.events.items()}
-    covers = covers_of(business, bucket)
-    known = covers.known_day <= as_of
+    churn = bucket.events[business.churn.event]
+    known = churn.known_day <= as_of
     return Begins(
         min(first.values()),
         min(first[kind] for kind in business.revenue_events),
-        int(covers.alive_until[known].min(initial=NEVER)),
+        int(_could_lapse(business, bucket)[known].min(initial=NEVER)),
         int(np.count_nonzero(known)),
     )
 
@@ -66,6 +67,17 @@ def joined(parts: Iterable[Begins]) -> Begins:
         min((part.lapse for part in found), default=NEVER),
         sum(part.covers for part in found),
     )
+
+
+def _could_lapse(business: Business, bucket: Bucket) -> Int32:
+    """Return the first day on which each cover could let its customer lapse."""
+    churn, covers = business.churn, covers_of(business, bucket)
+    if not business.events[churn.event].has_end:
+        return covers.alive_until
+    events = bucket.events[churn.event]
+    may_end_any_day = events.end_known_day > events.known_day
+    days: Int32 = np.where(may_end_any_day, events.day + np.int32(churn.grace), covers.alive_until)
+    return days
 
 
 def _first_day(events: Events, as_of: int) -> int:
