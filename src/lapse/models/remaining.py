@@ -7,6 +7,8 @@ remaining lifetimes with intervals, medians, and how much of them nobody has eve
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -95,7 +97,7 @@ def remaining_lifetimes(
     )
 
 
-class RemainingMixin:
+class RemainingMixin(ABC):
     """What an estimator of hazards says of customers who have stayed so far.
 
     Attributes
@@ -109,9 +111,9 @@ class RemainingMixin:
     step_days: int
     n_steps_observed_: int
 
+    @abstractmethod
     def predict_hazard(self, X: pd.DataFrame, n_steps: int) -> Float64:
         """Return P(lapse in step k | customer at its start), float64 of shape (n, n_steps)."""
-        raise NotImplementedError
 
     def conditional_after(self, X: pd.DataFrame, elapsed_days: npt.ArrayLike, n_steps: int) -> Float64:
         """Return the survival of those who have stayed so far, ``S(elapsed + k) / S(elapsed)``.

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import betaln, digamma, expit, gammaln
 
 from lapse.cohort.purchases import PurchaseHistory
-from lapse.models.btyd.likelihood import distinct_histories, log_likelihood, minimise
+from lapse.models.btyd.likelihood import maximise
 from lapse.schema import Float64
 
 _NODES = 201  # of the integral over dropout chances
@@ -116,22 +116,13 @@ class BgNbd:
 def fit(history: PurchaseHistory) -> BgNbd:
     """Return the model of greatest likelihood, by quasi-Newton with exact gradients from several starts.
 
-    Time is scaled to a mean T of one and back, so that the unit does not matter.
-
     Raises
     ------
     DataError
         If nobody bought twice, or no start converges.
     """
-    rows, count, unit = distinct_histories(history)
-    rate = float(history.repeat_purchases.mean())
-    best, loss = minimise(
-        lambda at: _negative_log_likelihood(at, rows, count),
-        [(r, r / rate, a, b) for r, a, b in _STARTS],
-        "BG/NBD",
-    )
-    r, alpha, a, b = (float(value) for value in best)
-    return BgNbd(r, alpha * unit, a, b, log_likelihood(loss, history, unit))
+    (r, alpha, a, b), unit, likelihood = maximise(_negative_log_likelihood, _STARTS, "BG/NBD", history)
+    return BgNbd(r, alpha * unit, a, b, likelihood)
 
 
 def _negative_log_likelihood(log_parameters: Float64, rows: Float64, count: Float64) -> tuple[float, Float64]:

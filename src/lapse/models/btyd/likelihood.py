@@ -61,6 +61,50 @@ def minimise(loss: Loss, starts: Iterable[Sequence[float]], model: str) -> tuple
     return np.exp(best.x), float(best.fun)
 
 
+def maximise(
+    negative: Callable[[Float64, Float64, Float64], tuple[float, Float64]],
+    starts: Iterable[tuple[float, float, float]],
+    model: str,
+    history: PurchaseHistory,
+) -> tuple[list[float], float, float]:
+    """Return the four parameters of greatest likelihood, and in what unit of time; and that likelihood.
+
+    Time is scaled to a mean T of one, so that the histories' unit does not matter.
+
+    Parameters
+    ----------
+    negative : callable
+        Of the logarithms of the parameters, the distinct histories and how many customers have each: the mean
+        negative log likelihood and its gradient.
+    starts : tuples of three parameters, all but the second
+        The second, by which the first is divided for the mean rate of purchases, follows from that mean.
+    model : str
+        Its name, for the error.
+    history : PurchaseHistory
+
+    Returns
+    -------
+    parameters : list of four floats
+    unit : float
+        The mean T.
+    log_likelihood : float
+        In the histories' own unit of time.
+
+    Raises
+    ------
+    DataError
+        If nobody bought twice, or no start converges.
+    """
+    rows, count, unit = distinct_histories(history)
+    rate = float(history.repeat_purchases.mean())
+    best, loss = minimise(
+        lambda at: negative(at, rows, count),
+        [(shape, shape / rate, third, fourth) for shape, third, fourth in starts],
+        model,
+    )
+    return [float(value) for value in best], unit, log_likelihood(loss, history, unit)
+
+
 def distinct_histories(history: PurchaseHistory) -> tuple[Float64, Float64, float]:
     """Return the distinct rows x, t_x, T in units of the mean T, how many customers each has, and that unit.
 

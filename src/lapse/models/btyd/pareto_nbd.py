@@ -32,7 +32,7 @@ import numpy as np
 from scipy.special import digamma, exprel, gammaln
 
 from lapse.cohort.purchases import PurchaseHistory
-from lapse.models.btyd.likelihood import distinct_histories, log_likelihood, minimise
+from lapse.models.btyd.likelihood import maximise
 from lapse.schema import Float64
 
 _POINT, _WEIGHT = np.polynomial.legendre.leggauss(64)
@@ -96,22 +96,13 @@ class ParetoNbd:
 def fit(history: PurchaseHistory) -> ParetoNbd:
     """Return the model of greatest likelihood, by quasi-Newton with exact gradients from several starts.
 
-    Time is scaled to a mean T of one and back, so that the unit does not matter.
-
     Raises
     ------
     DataError
         If nobody bought twice, or no start converges.
     """
-    rows, count, unit = distinct_histories(history)
-    rate = float(history.repeat_purchases.mean())
-    best, loss = minimise(
-        lambda at: _negative_log_likelihood(at, rows, count),
-        [(r, r / rate, s, beta) for r, s, beta in _STARTS],
-        "Pareto/NBD",
-    )
-    r, alpha, s, beta = (float(value) for value in best)
-    return ParetoNbd(r, alpha * unit, s, beta * unit, log_likelihood(loss, history, unit))
+    (r, alpha, s, beta), unit, likelihood = maximise(_negative_log_likelihood, _STARTS, "Pareto/NBD", history)
+    return ParetoNbd(r, alpha * unit, s, beta * unit, likelihood)
 
 
 def _negative_log_likelihood(log_parameters: Float64, rows: Float64, count: Float64) -> tuple[float, Float64]:
