@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, exprel, gammaln
+from scipy.special import digamma, gammaln
 
 from lapse.cohort.purchases import PurchaseHistory
 from lapse.models.btyd.likelihood import maximise
@@ -87,7 +87,8 @@ class ParetoNbd:
         """
         later = self.beta + history.T
         log_share = np.log1p(t / later)
-        stay = later * log_share * exprel(-(self.s - 1) * log_share)
+        fall = self.s - 1  # one factor less than with so that rounding never lets it fall with t
+        stay = later * (-np.expm1(-fall * log_share) / fall if fall else log_share)
         rate = (self.r + history.repeat_purchases) / (self.alpha + history.T)
         expected: Float64 = self.probability_alive(history) * rate * stay
         return expected
