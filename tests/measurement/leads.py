@@ -60,7 +60,10 @@ def agency(folder: Path | None = None, lead: str | None = "lead", **lifecycle: A
 
 
 def draw(seed: int) -> dict[str, pd.DataFrame]:
-    """Return tables: leads of most people, some twice, some after the first order; orders that repeat."""
+    """Return tables: leads of most people, some twice, some after the first order; orders that repeat.
+
+    Rows of one person and day lie in the order in which a history has them.
+    """
     rng = np.random.default_rng(seed)
 
     def some(people: list[str], day: np.ndarray) -> pd.DataFrame:
@@ -87,7 +90,8 @@ def draw(seed: int) -> dict[str, pd.DataFrame]:
     calls = some(rng.choice(PEOPLE, 80).tolist(), rng.integers(FIRST, AS_OF + 30, 80)).assign(
         arm=rng.choice(["call", "none", "test"], 80, p=[0.45, 0.45, 0.1])
     )
-    return {"order": orders, "lead": leads, "offer": offers, "call": calls}
+    tables = {"order": orders, "lead": leads, "offer": offers, "call": calls}
+    return {kind: rows.sort_values(["day", "known_day"], kind="stable") for kind, rows in tables.items()}
 
 
 def costs(seed: int) -> pd.DataFrame:

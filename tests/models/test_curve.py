@@ -6,14 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lapse.models.curve import (
-    Curve,
-    anchor,
+from lapse.models.curve import Curve, anchor, without_impossible
+from lapse.models.durations import (
     lifetime_interval_days,
     lifetime_quantile_days,
     parts,
     remaining_lifetime_days,
-    without_impossible,
 )
 
 

@@ -11,7 +11,8 @@ from sklearn.exceptions import NotFittedError
 
 from lapse.errors import DataError, GateError
 from lapse.models import lifetime
-from lapse.models.curve import Curve, remaining_lifetime_days
+from lapse.models.curve import Curve
+from lapse.models.durations import remaining_lifetime_days
 from lapse.models.lifetime import Lifetime
 
 STEP = 30

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lapse.config import Value
-from lapse.models.curve import Curve, remaining_lifetime_days
+from lapse.models.curve import Curve
+from lapse.models.durations import remaining_lifetime_days
 from lapse.value import (
     beyond,
     cash_flows,

@@ -24,14 +24,9 @@ from lapse.jobs.progress import Advance, silent
 from lapse.jobs.spread import Spreads, fit_spreads
 from lapse.jobs.totals import sums_of
 from lapse.models.ahead import earliest_lapse_days
-from lapse.models.curve import (
-    Curve,
-    anchor,
-    lifetime_interval_days,
-    remaining_lifetime_days,
-    without_impossible,
-)
+from lapse.models.curve import Curve, anchor, without_impossible
 from lapse.models.defection import Defection
+from lapse.models.durations import lifetime_interval_days, remaining_lifetime_days
 from lapse.models.lifetime import Lifetime
 from lapse.models.spend import Spend
 from lapse.schema import Float64

@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -31,6 +32,7 @@ from lapse.jobs.reach import folder_problems
 from lapse.jobs.scored import scored_values
 from lapse.jobs.swap import written_whole
 from lapse.jobs.threads import each_bucket
+from lapse.leaks.sampling import choose_customers
 from lapse.measurement import (
     benchmarks,
     claims,
@@ -50,7 +52,7 @@ from lapse.measurement.asked import Asked
 from lapse.measurement.begins import begins, joined
 from lapse.measurement.costs import read_costs
 from lapse.measurement.told import Measured
-from lapse.schema import Bucket, Events, to_date
+from lapse.schema import Bucket, to_date
 
 CUSTOMERS_AT_ONCE = 50_000
 """Whose rows are in memory at a time, however many customers a bucket has."""
@@ -268,34 +270,9 @@ def pieces_of(bucket: Bucket, size: int) -> Iterator[Bucket]:
     size : int
         The most customers of a piece.
     """
-    many = -(-len(bucket) // size)
-    for place in range(many):
-        rows = slice(place * size, min((place + 1) * size, len(bucket)))
-        yield Bucket(
-            number=(bucket.number << 12) + place,
-            customer_id=bucket.customer_id[rows],
-            known_day=bucket.known_day[rows],
-            profile=bucket.profile[rows],
-            profile_known_day=bucket.profile_known_day[rows],
-            events={kind: _piece(events, rows) for kind, events in bucket.events.items()},
-        )
-
-
-def _piece(events: Events, customers: slice) -> Events:
-    offsets = events.offsets[customers.start : customers.stop + 1]
-    rows = slice(int(offsets[0]), int(offsets[-1]))
-    return replace(
-        events,
-        offsets=offsets - offsets[0],
-        day=events.day[rows],
-        known_day=events.known_day[rows],
-        end_day=events.end_day[rows],
-        end_known_day=events.end_known_day[rows],
-        amount=events.amount[rows],
-        cause=events.cause[rows],
-        time_us=events.time_us[rows],
-        attributes={name: column[rows] for name, column in events.attributes.items()},
-    )
+    for place, start in enumerate(range(0, len(bucket), size)):
+        customers = np.arange(start, min(start + size, len(bucket)), dtype=np.int64)
+        yield replace(choose_customers(bucket, customers), number=(bucket.number << 12) + place)
 
 
 def _asked(history: History, as_of: int, advance: Advance) -> Asked:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from lapse.models import inputs
-from lapse.models.curve import (
-    Curve,
+from lapse.models.curve import Curve
+from lapse.models.durations import (
     alive_share,
     lifetime_interval_days,
     lifetime_quantile_days,

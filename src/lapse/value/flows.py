@@ -26,7 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lapse.config import Value
-from lapse.models.curve import Curve, alive_share, parts
+from lapse.models.curve import Curve
+from lapse.models.durations import alive_share, parts
 from lapse.schema import Float64
 
 DAYS_A_YEAR = 365

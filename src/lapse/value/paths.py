@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lapse.config import Value
-from lapse.models.curve import Curve, lifetime_quantile_days, parts
+from lapse.models.curve import Curve
+from lapse.models.durations import lifetime_quantile_days, parts
 from lapse.schema import Float64
 from lapse.value.flows import Flows, cost_a_step, discount_factor, flows_of, margin_given
 
