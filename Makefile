@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help install demo test check lock bench bench-small peers quality docs clean
+.PHONY: help install demo test search check lock bench bench-small peers quality docs clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ demo: install  ## real groceries: check, train, score, explain one customer (res
 	@$(BIN)/lapse score $(DEMO)/groceries.yaml --as-of 2017-12-31
 	@$(BIN)/lapse explain $(DEMO)/groceries.yaml --as-of 2017-12-31
 
-test: install  ## the whole test suite
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -q  # two workers share two cores
+test: install  ## the whole test suite, the same examples every time
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -q --hypothesis-profile=ci  # two workers share two cores
+
+search: install  ## the tests of properties alone, on other examples every time
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -q -m hypothesis
 
 check: install  ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
