@@ -3,34 +3,67 @@
 For each business and seed a model is fitted on every labelled date; the customers at risk on the last day of
 the tables are valued and held against what really happens to them, years beyond the tables:
 
-- ``lifetime``, ``clv``: the share of customers within their 80 % interval; ``plain`` as it stands, ``ties``
-  with randomised ties: an end on which many ends lie, such as a value of nothing, counts as inside with the
-  chance that its place among them gives it (Czado, Gneiting and Held 2009, Biometrics 65(4));
-- ``worst decile``: the share, ties randomised, in the tenth of customers (by prediction) farthest from 80 %;
-- ``total``: the total CLV over what came, half the width of its 95 % interval, and whether that holds it.
+- ``<lifetime, clv> within its interval``: the share of customers within their 80 % interval, and the same of
+  each tenth of customers by prediction, all seeds together. Ties are randomised: an end on which many ends
+  lie, such as a value of nothing, counts as inside with the chance that its place among them gives it (Czado,
+  Gneiting and Held 2009, Biometrics 65(4)). Bounds are Wilson's.
+- ``total within its interval``: the share of seeds whose total CLV lies in its 95 % interval; ``half width of
+  the total's interval`` is relative to the total, the mean of the seeds.
+- ``total over what happened``: of CLVs, all seeds together, with bounds from resampled seeds.
 
-Run ``python -m benchmarks.coverage [--seeds 1 2 3] [--customers 6000]``. It prints a line a world and the
-mean of each business.
+Run ``python -m benchmarks.coverage [--seeds 1 2 3] [--customers 6000]``. It prints a line a world and a table
+a business, and writes ``coverage.json``: rows of data, protocol, method, metric, value, lower, upper.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from benchmarks.truth import MAKERS, make_world
+from scipy.stats import binomtest
 
+from lapse.evaluation.bootstrap import bounds
 from lapse.jobs.estimators import LEVEL, fit
 from lapse.jobs.totals import total_in
 from lapse.models.curve import Curve
 from lapse.schema import Float64, to_date
 from lapse.value import spread_of
 
+RESULT = Path(__file__).with_suffix(".json")
+Bounds = tuple[float, float, float]
+"""A measure, its lower and its upper bound."""
 
-def measure(name: str, seed: int, n_customers: int) -> dict[str, float]:
-    """Return the measures of one world."""
+
+@dataclass(frozen=True)
+class World:
+    """What one world shows.
+
+    Attributes
+    ----------
+    inside, size : mapping of str to float64, shape (10,)
+        By ``lifetime`` and ``clv``: customers within their interval and customers, by tenth.
+    total, half, happened : float
+        The total CLV, half the width of its interval, and what came.
+    held : bool
+        Whether the total's interval holds what came.
+    """
+
+    inside: Mapping[str, Float64]
+    size: Mapping[str, Float64]
+    total: float
+    half: float
+    happened: float
+    held: bool
+
+
+def measure(name: str, seed: int, n_customers: int) -> World:
+    """Return what one world shows."""
     world = make_world(name, seed, n_customers)
     estimators, rows = fit(world.data), world.last_day
     value, day = estimators.business.value, to_date(rows.day[0])
@@ -47,34 +80,20 @@ def measure(name: str, seed: int, n_customers: int) -> dict[str, float]:
     valued, curve = estimators.valued(rows.features), estimators.curve(rows.features)
     told, total = valued.predicted, total_in(valued.sums, estimators.spreads.shocks)
     scenarios = spread_of(curve, value, estimators.spreads.money).scenarios(slice(None))
+    clv_ranks = (scenarios < worth[:, None] - 1e-6).mean(1), (scenarios <= worth[:, None] + 1e-6).mean(1)
     ranks = {
-        "lifetime": (life, *lifetime_ranks(curve, life, value.limit), "remaining_lifetime_days"),
-        "clv": (
-            worth,
-            (scenarios < worth[:, None] - 1e-6).mean(axis=1),
-            (scenarios <= worth[:, None] + 1e-6).mean(axis=1),
-            "clv",
-        ),
+        "lifetime": (*lifetime_ranks(curve, life, value.limit), "remaining_lifetime_days"),
+        "clv": (*clv_ranks, "clv"),
     }
-    found: dict[str, float] = {
-        "customers": len(rows),
-        "total": total.clv / worth.sum(),
-        "half": (total.upper - total.clv) / total.clv,
-        "held": total.lower <= worth.sum() <= total.upper,
-    }
-    for what, (happened, below, upto, column) in ranks.items():
-        lower, upper = told[f"{column}_lower"].to_numpy(), told[f"{column}_upper"].to_numpy()
-        inside = (happened >= lower - 1e-6) & (happened <= upper + 1e-6)
+    inside, size = {}, {}
+    for what, (below, upto, column) in ranks.items():
         place = below + np.random.default_rng(seed).random(len(rows)) * (upto - below)
-        fair = np.abs(place - 0.5) < LEVEL / 2
         tenth = pd.qcut(told[column].rank(method="first"), 10, labels=False).to_numpy()
-        shares = np.bincount(tenth, fair) / np.bincount(tenth)
-        found |= {
-            f"{what} plain": inside.mean(),
-            f"{what} ties": fair.mean(),
-            f"{what} worst decile": shares[np.abs(shares - LEVEL).argmax()],
-        }
-    return {key: float(number) for key, number in found.items()}
+        inside[what] = np.bincount(tenth, np.abs(place - 0.5) < LEVEL / 2)
+        size[what] = np.bincount(tenth).astype(np.float64)
+    happened = float(worth.sum())
+    held = total.lower <= happened <= total.upper
+    return World(inside, size, total.clv, (total.upper - total.lower) / 2, happened, held)
 
 
 def lifetime_ranks(curve: Curve, life: Float64, limit: int) -> tuple[Float64, Float64]:
@@ -90,24 +109,50 @@ def lifetime_ranks(curve: Curve, life: Float64, limit: int) -> tuple[Float64, Fl
     return below, np.where(life >= limit, 1.0, upto)
 
 
-def worlds(seeds: list[int], n_customers: int) -> Iterator[dict[str, float | str]]:
-    """Yield the measures of every business and seed."""
-    for name in MAKERS:
-        for seed in seeds:
-            yield {"business": name, "seed": seed, **measure(name, seed, n_customers)}
+def table(worlds: Sequence[World]) -> dict[str, Bounds]:
+    """Return every measure of one business, all seeds together: value, lower and upper."""
+    found: dict[str, Bounds] = {}
+    for what in ("lifetime", "clv"):
+        inside, size = (sum(getattr(world, part)[what] for world in worlds) for part in ("inside", "size"))
+        found[f"{what} within its interval"] = _share(inside.sum(), size.sum())
+        for tenth in range(10):
+            found[f"{what} within its interval, tenth {tenth + 1}"] = _share(inside[tenth], size[tenth])
+    found["total within its interval"] = _share(sum(world.held for world in worlds), len(worlds))
+    total, half, happened = (
+        np.array([getattr(world, part) for world in worlds]) for part in ("total", "half", "happened")
+    )
+    found["half width of the total's interval"] = (float((half / total).mean()), np.nan, np.nan)
+    drawn = np.random.default_rng(0).integers(0, len(worlds), (2_000, len(worlds)))
+    lower, upper = bounds(total[drawn].sum(axis=1) / happened[drawn].sum(axis=1))
+    found["total over what happened"] = (float(total.sum() / happened.sum()), float(lower), float(upper))
+    return found
+
+
+def _share(count: float, size: float) -> Bounds:
+    interval = binomtest(round(count), round(size)).proportion_ci(method="wilson")
+    return float(count / size), float(interval.low), float(interval.high)
 
 
 def main() -> None:
-    """Measure, print each world, and the mean of each business."""
+    """Measure, print each world and each business, and write the rows."""
     parser = argparse.ArgumentParser(description="How often intervals hold what happens.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--customers", type=int, default=6_000)
     asked = parser.parse_args()
-    rows = []
-    for row in worlds(asked.seeds, asked.customers):
-        print({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
-        rows.append(row)
-    print(pd.DataFrame(rows).drop(columns="seed").groupby("business").mean().T.round(4).to_string())
+    rows: list[dict[str, object]] = []
+    for name in MAKERS:
+        worlds = []
+        for seed in asked.seeds:
+            worlds.append(measure(name, seed, asked.customers))
+            print(name, seed, {key: round(of[0], 3) for key, of in table(worlds[-1:]).items()}, flush=True)
+        found = table(worlds)
+        print(pd.DataFrame(found, index=["value", "lower", "upper"]).T.round(4).to_string(), flush=True)
+        data = f"synthetic {name}: {asked.customers:,} customers, {len(worlds)} seeds"
+        key = {"data": data, "protocol": "simulated truth, last day", "method": "lapse"}
+        for metric, numbers in found.items():
+            told = (None if np.isnan(number) else round(number, 6) for number in numbers)
+            rows.append(key | {"metric": metric} | dict(zip(("value", "lower", "upper"), told, strict=True)))
+    RESULT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
