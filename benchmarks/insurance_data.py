@@ -3,10 +3,10 @@
 In: ``uslapseagent.parquet`` beside the project (R package CASdatasets; not redistributed). Out: features,
 events and days, shuffled, since the file is sorted by duration and any tie broken by row order would leak.
 
-A quarter of the file is 91 days: with it all policies in force are censored on one day, 2010-05-12, three
-days before the date that the file names. That day ends the data: what ended later counts as in force. So the
-potential follow-up of a policy is known from its date of issue alone. The column ``DJIA`` is the market at
-the end of a policy, which nobody knows before: it is not read.
+Durations are quarters of a year, a date is brought to the same unit: days here are ninety-first parts of a
+quarter of 365.25 / 4 days. The data end on 2010-05-15, where policies in force are censored: what ended later
+counts as in force. So the potential follow-up of a policy is known from its date of issue alone. The column
+``DJIA`` is the market at the end of a policy, which nobody knows before: it is not read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import pandas as pd
 
 FILE = Path(__file__).parents[2] / "shared" / "data" / "uslapseagent" / "uslapseagent.parquet"
 STEP = 91
-END = pd.Timestamp("2010-05-12")
+QUARTER = 365.25 / 4
+END = "2010-05-15"
 CATEGORIES = [
     "acc.death.rider",
     "gender",
@@ -56,7 +57,7 @@ class Policies:
 
     def age(self, day: str) -> np.ndarray:
         """Return how many days before a date each was issued."""
-        return (pd.Timestamp(day) - self.issued).dt.days.to_numpy()
+        return _since(self.issued, day)
 
 
 def policies() -> Policies:
@@ -64,10 +65,14 @@ def policies() -> Policies:
     columns = ["issue.date", "duration", "termination.cause", "annual.premium", *CATEGORIES]
     table = pd.read_parquet(FILE, columns=columns).sample(frac=1.0, random_state=0).reset_index(drop=True)
     features = table[CATEGORIES].astype("category").assign(premium=table["annual.premium"])
-    follow_up = (END - table["issue.date"]).dt.days.to_numpy()
+    follow_up = _since(table["issue.date"], END)
     days = np.maximum(np.round(table["duration"].to_numpy() * STEP).astype(int), 1)
     cause = table["termination.cause"].map(
         {"in-force": 0, "surrender": SURRENDER, "death": REST, "other": REST}
     )
     event = np.where(days > follow_up, 0, cause.to_numpy())
     return Policies(features, table["issue.date"], event, np.minimum(days, follow_up), follow_up)
+
+
+def _since(issued: pd.Series, day: str) -> np.ndarray:
+    return np.round((pd.Timestamp(day) - issued).dt.days.to_numpy() / QUARTER * STEP).astype(int)
