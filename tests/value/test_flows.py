@@ -78,6 +78,15 @@ def test_margin_multiple_of_a_constant_retention(retention: float, discount: flo
     assert worth * retention / (1 + discount) ** 0.5 == pytest.approx(multiple * over, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("retention", "discount"),
+    [(1.1, 0.1), (-0.1, 0.1), (np.nan, 0.1), (0.8, np.nan), (0.8, np.inf), (0.8, -0.1), (1.0, 0.0)],
+)
+def test_rates_that_have_no_multiple_are_refused(retention: float, discount: float) -> None:
+    with pytest.raises(ValueError, match="retention in"):
+        margin_multiple(retention, discount)
+
+
 @pytest.mark.parametrize("retention", [0.8, 0.9])
 def test_constant_hazard_without_discount_lives_as_long_as_it_should(retention: float) -> None:
     """1 / (1 - r) steps are begun; the last one is left in its middle."""
