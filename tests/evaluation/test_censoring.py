@@ -116,6 +116,7 @@ def test_d_calibration_holds_for_the_truth_and_not_for_others() -> None:
         (lambda: ipcw_brier([1, 0], [1, 2], [[0.5], [0.5]], [2.0]), "still watched"),
         (lambda: ipcw_brier([1], [1], [[1.5]], [0.5]), "in .0, 1."),
         (lambda: d_calibration([1], [np.nan]), "none missing"),
+        (lambda: d_calibration([np.nan], [0.5]), "booleans, none missing"),
         (lambda: concordance([1], [1], [np.inf]), "finite"),
     ],
 )

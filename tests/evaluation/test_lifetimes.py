@@ -50,7 +50,8 @@ def test_restricted_means_by_decile() -> None:
 
 def test_ends_by_period_by_hand() -> None:
     survival = np.array([[0.9, 0.8, 0.6, 0.5], [0.5, 0.4, 0.2, 0.1], [0.7, 0.6, 0.5, 0.3]])
-    table = ends_by_period(survival, [True, False, False], [15.0, 40.0, 25.0], 10.0, 2)
+    followed = [40.0, 40.0, 25.0]
+    table = ends_by_period(survival, [True, False, False], [15.0, 40.0, 25.0], 10.0, 2, followed)
     assert table["period"].tolist() == [1, 2]
     assert table["watched"].tolist() == [3, 2]
     np.testing.assert_allclose(table["expected"], [0.2 + 0.6 + 0.4, 0.3 + 0.3])
@@ -60,15 +61,23 @@ def test_ends_by_period_by_hand() -> None:
 
 
 def test_expected_ends_are_those_that_come() -> None:
-    survival, lapsed, duration = lives(60_000)
-    full = duration + np.where(lapsed, 0, 100)
-    uncensored = ends_by_period(survival[lapsed], lapsed[lapsed], duration[lapsed], 1.0)
-    assert uncensored["realised"].sum() == (duration[lapsed] <= 12).sum()
-    rng = np.random.default_rng(3)
-    hazard = 1 - survival[:, 0]
-    lapse = rng.geometric(hazard).astype(float)
-    table = ends_by_period(survival, np.ones(len(full)), lapse, 1.0, 3)
+    survival, _, _ = lives(60_000)
+    lapse = np.random.default_rng(3).geometric(1 - survival[:, 0]).astype(float)
+    table = ends_by_period(survival, np.ones(60_000), lapse, 1.0, 3)
+    assert table["realised"].sum() == (lapse <= 12).sum()
     assert table["error"].abs().max() < 0.03
+
+
+def test_expected_ends_are_those_that_come_whenever_customers_came() -> None:
+    """Early lapses of those who came late are no reason to expect later ones of them."""
+    rng = np.random.default_rng(4)
+    hazard, follow_up = rng.uniform(0.02, 0.3, 60_000), rng.integers(2, 15, 60_000) + 0.5
+    lapse = rng.geometric(hazard).astype(float)
+    lapsed, duration = lapse <= follow_up, np.minimum(lapse, follow_up)
+    survival = (1 - hazard[:, None]) ** np.arange(1, 13)
+    table = ends_by_period(survival, lapsed, duration, 1.0, 3, follow_up)
+    assert table["error"].abs().max() < 0.06
+    assert table["watched"].tolist() == [int((follow_up >= 3 * k).sum()) for k in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +93,17 @@ def test_expected_ends_are_those_that_come() -> None:
         ),
         (lambda: restricted_mean_by_decile(np.ones(10), np.ones(9), np.ones(10), 1.0), "one length"),
         (lambda: ends_by_period(np.full(9, 0.5), np.ones(9), np.ones(9), 1.0), "n, n_steps"),
+        (lambda: ends_by_period([[0.5]], [0], [0.5], 1.0), "follow_up: expected where some are censored"),
+        (lambda: ends_by_period([[0.5]], [1], [0.5], 1.0, 1, [0.4]), "at least the duration"),
+        (lambda: ends_by_period([[0.5]], [np.nan], [0.5], 1.0), "none missing"),
+        (lambda: calibration_by_horizon(np.full((20, 2), 0.5), [0], np.ones(20), np.ones(20), 1.0), "1 to 2"),
+        (lambda: calibration_by_horizon(np.full((20, 2), 0.5), [3], np.ones(20), np.ones(20), 1.0), "1 to 2"),
+        (
+            lambda: calibration_by_horizon(np.full((20, 2), 0.5), [2], np.zeros(20), np.ones(20), 1.0),
+            "watched for 2, got 1",
+        ),
+        (lambda: restricted_mean_by_decile(np.ones(10), np.zeros(10), np.ones(10), 3.0), "watched for 3"),
+        (lambda: restricted_mean_by_decile(np.full(10, np.nan), np.ones(10), np.ones(10), 3.0), "finite"),
     ],
 )
 def test_what_is_outside_the_domain_is_refused(call, said: str) -> None:

@@ -106,6 +106,22 @@ def test_cohorts_add_up_and_their_intervals_do_not_cancel(place: Place, today: D
         lapse.total_value(place.model, today, half.iloc[1:])
 
 
+def test_nobody_is_worth_anything_twice(place: Place) -> None:
+    data = lapse.snapshots(place.history)
+    two = data.take(np.flatnonzero(np.isin(data.day, np.unique(data.day)[:2])))
+    with pytest.raises(DataError, match="each customer once in a cohort"):
+        lapse.total_value(place.model, two)
+    by_date = lapse.total_value(place.model, two, two.keys["as_of"])
+    assert by_date["customers"].sum() == len(two)
+
+
+def test_newcomers_need_the_features_that_say_so(place: Place, today: Dataset) -> None:
+    name = next(name for name in today.features if "__sum__" in name and name.endswith("__30d"))
+    for missing in ("customer__tenure_days", name):
+        with pytest.raises(DataError, match=f"dataset: {missing}: expected a column of the features"):
+            lapse.newcomer(place.model, replace(today, features=today.features.drop(columns=missing)))
+
+
 def test_value_at_risk_by_cause_is_the_whole(place: Place, today: Dataset) -> None:
     table = lapse.value_at_risk(place.model, today).set_index("customer_id").drop(columns="as_of")
     scores = place.model.score(today).dropna(subset="clv").set_index("customer_id").loc[table.index]

@@ -10,10 +10,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from lapse.errors import DataError, GateError
-from lapse.models import lifetime
+from lapse.models import hazard as hazards
 from lapse.models.curve import Curve
 from lapse.models.durations import remaining_lifetime_days
+from lapse.models.fall import Fall
 from lapse.models.lifetime import Lifetime
+from lapse.models.tail import fit_sbg
 
 STEP = 30
 
@@ -96,7 +98,7 @@ def test_of_many_snapshots_the_tail_is_learned_from_some(monkeypatch: pytest.Mon
     event, duration = geometric(hazard, follow_up)
     fitted = []
     for most in (20_000, 8_000, 8_000):
-        monkeypatch.setattr(lifetime, "MOST_TAIL_SNAPSHOTS", most)
+        monkeypatch.setattr(hazards, "MOST_TAIL_SNAPSHOTS", most)
         fitted.append(Lifetime(STEP, num_threads=1).fit(X, event, duration, follow_up))
     whole, part, again = fitted
     assert part.fall_.alpha == again.fall_.alpha != whole.fall_.alpha
@@ -173,6 +175,8 @@ def test_scikit_learn_conventions(fitted: tuple[Lifetime, pd.DataFrame, np.ndarr
         ({"follow_up_days": np.full(40, 10)}, "at least the duration"),
         ({"follow_up_days": np.full(40, 29), "duration_days": np.full(40, 20)}, "longest duration, 20 days"),
         ({"follow_up_days": np.full(40, 45)}, "wholly seen"),
+        ({"duration_days": pd.to_timedelta(np.full(40, 45), unit="D")}, r"(?s)got timedelta64.*dt\.days"),
+        ({"entered_on": np.full(40, 1e12)}, "entered_on: expected dates or whole day numbers"),
     ],
 )
 def test_wrong_outcomes_are_refused(change: dict[str, object], message: str) -> None:
@@ -365,3 +369,95 @@ def test_recent_person_time_alone_is_learned_from_where_the_level_has_changed() 
     assert recent.recent_.window_days <= 3 * 365
     assert recent.predict_hazard(X.head(1), 1)[0, 0] == pytest.approx(0.02, abs=0.006)
     assert every.predict_hazard(X.head(1), 1)[0, 0] > 0.04
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"step_days": 0}, "step_days: expected a whole number of at least 1, got 0"),
+        ({"step_days": -30}, "step_days"),
+        ({"step_days": 30.5}, "step_days"),
+        ({"step_days": "30d"}, "step_days: .* got '30d'"),
+        ({"n_estimators": 0}, "n_estimators: expected a whole number"),
+        ({"n_bags": 0}, "n_bags: expected a whole number"),
+    ],
+)
+def test_parameters_that_can_fit_nothing_are_refused(parameters: dict[str, object], message: str) -> None:
+    X = pd.DataFrame({"a": np.arange(40.0)})
+    with pytest.raises(DataError, match=message):
+        Lifetime(STEP, num_threads=1).set_params(**parameters).fit(X, np.arange(40) % 2, np.full(40, 45))
+
+
+def test_a_sample_without_lapses_is_refused() -> None:
+    X = pd.DataFrame({"a": np.arange(4_000.0)})
+    event = np.zeros(4_000)
+    event[0] = 1
+    with pytest.raises(DataError, match="max_rows: expected a sample with customers who lapse, got none"):
+        Lifetime(STEP, max_rows=50, num_threads=1).fit(X, event, np.full(4_000, 90))
+
+
+def test_moments_with_a_time_zone_are_dates() -> None:
+    rng = np.random.default_rng(0)
+    X, came = pd.DataFrame({"a": np.zeros(500)}), rng.integers(0, 2_000, 500)
+    event, duration = rng.integers(0, 2, 500), rng.integers(1, 300, 500)
+    on = pd.Series(pd.Timestamp("2016-01-01 22:00", tz="Europe/Paris") + pd.to_timedelta(came, unit="D"))
+    model = Lifetime(STEP, n_estimators=6, num_threads=1)
+    plain = clone(model).fit(X, event, duration, entered_on=on.dt.tz_localize(None))
+    assert clone(model).fit(X, event, duration, entered_on=on).recent_ == plain.recent_
+
+
+def test_who_is_lost_before_the_data_end_counts_as_far_as_seen() -> None:
+    n = 60_000
+    event, duration = geometric(np.full(n, 0.2), np.full(n, 12 * STEP))
+    lost = np.ceil(np.random.default_rng(3).exponential(100, n)).astype(int)
+    event, duration = np.where(lost < duration, 0, event), np.minimum(lost, duration)
+    X = pd.DataFrame({"nothing": np.zeros(n)})
+    model = Lifetime(STEP, n_estimators=5, num_threads=1).fit(X, event, duration, np.full(n, 12 * STEP))
+    assert (model.events_ / model.at_risk_)[:6] == pytest.approx(np.full(6, 0.2), abs=0.012)
+
+
+def leaving(kind: str, n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return features and each customer's own constant chance of leaving a step; not all of it shows."""
+    rng = np.random.default_rng(seed)
+    if kind == "nothing shows":
+        return pd.DataFrame({"x": rng.normal(size=n)}), rng.beta(1.0, 8.0, n)
+    x = rng.normal(size=n)
+    return pd.DataFrame({"x": x}), expit(-2.5 + 0.8 * x + 0.8 * rng.normal(size=n))
+
+
+@pytest.mark.parametrize(("known", "most"), [(2, 0.95), (3, 0.5), (4, 0.5), (6, 0.5), (12, 0.5)])
+@pytest.mark.parametrize("kind", ["nothing shows", "half shows"])
+def test_lifetimes_cut_at_few_steps_are_nearer_the_truth_than_with_an_exponential_tail(
+    kind: str, known: int, most: float
+) -> None:
+    """Customers differ: who is left behind the cut leaves more seldom than the last hazard seen says.
+
+    Of the exponential's error at most so much is left; two steps tell little of how customers differ.
+    """
+    ahead, n = 120, 12_000
+    X, chance = leaving(kind, n, seed=known)
+    follow_up = np.full(n, known * STEP)
+    model = Lifetime(STEP, n_estimators=100, num_threads=1)
+    model.fit(X, *geometric(chance, follow_up, seed=known), follow_up)
+    truth = ((1 - chance[:, None]) ** np.arange(1, ahead + 1)).sum(axis=1).mean()
+    ours = model.predict_survival_function(X, ahead)
+    last = model.predict_hazard(X, known)[:, known // 2 :].mean(axis=1, keepdims=True)
+    constant = ours[:, known - 1 : known] * (1 - last) ** np.arange(1, ahead - known + 1)
+    exponential = ours[:, :known].sum(axis=1).mean() + constant.sum(axis=1).mean()
+    assert exponential < 0.85 * truth
+    assert abs(ours.sum(axis=1).mean() - truth) < most * (truth - exponential)
+
+
+def test_features_that_tell_customers_apart_leave_less_for_the_tail_from_few_steps_too() -> None:
+    """An alpha of pooled counts takes for unseen what the features show; lives would come out too long."""
+    X, chance = leaving("half shows", 20_000, seed=1)
+    follow_up = np.full(len(X), 4 * STEP)
+    model = Lifetime(STEP, n_estimators=100, num_threads=1)
+    model.fit(X, *geometric(chance, follow_up, seed=1), follow_up)
+    pooled = fit_sbg(model.at_risk_, model.events_).alpha
+    assert model.n_steps_observed_ == 4
+    assert model.fall_.alpha > 1.5 * pooled
+    truth = ((1 - chance[:, None]) ** np.arange(1, 121)).sum(axis=1).mean()
+    assert model.predict_survival_function(X, 120).sum(axis=1).mean() == pytest.approx(truth, rel=0.15)
+    model.fall_ = Fall(pooled)
+    assert model.predict_survival_function(X, 120).sum(axis=1).mean() > 1.25 * truth

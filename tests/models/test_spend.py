@@ -157,3 +157,23 @@ def test_scikit_learn_conventions(fitted: tuple[Spend, pd.DataFrame]) -> None:
 def test_wrong_spend_is_refused(spend: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Spend(STEP).fit(pd.DataFrame({"a": [1.0, 2.0, 3.0]}), spend)
+
+
+def test_wrong_questions_are_refused() -> None:
+    X, spend, _ = shop(100)
+    small = Spend(STEP, n_estimators=5, num_threads=1)
+    with pytest.raises(DataError, match=r"customer: expected none missing, got missing \(100 rows\)"):
+        clone(small).fit(X, spend, [None] * 100)
+    with pytest.raises(DataError, match="step_days: expected a whole number"):
+        Spend(0).fit(X, spend)
+    with pytest.raises(DataError, match="n_steps: expected a whole number"):
+        clone(small).fit(X, spend).predict(X, 0)
+
+
+def test_money_in_steps_that_few_reach_alone_is_no_level() -> None:
+    X, _, _ = shop(300)
+    spend = np.full((300, 3), np.nan)
+    spend[:, 0], spend[:20, 2] = 0.0, 9.0
+    model = Spend(STEP, n_estimators=5, num_threads=1).fit(X, spend)
+    assert model.level_ == Level()
+    assert np.isfinite(model.predict(X, 5)).all()

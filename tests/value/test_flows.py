@@ -12,7 +12,6 @@ from lapse.config import Value
 from lapse.models.curve import Curve
 from lapse.models.durations import remaining_lifetime_days
 from lapse.value import (
-    beyond,
     cash_flows,
     clv,
     expected_spend,
@@ -79,6 +78,15 @@ def test_margin_multiple_of_a_constant_retention(retention: float, discount: flo
     assert worth * retention / (1 + discount) ** 0.5 == pytest.approx(multiple * over, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("retention", "discount"),
+    [(1.1, 0.1), (-0.1, 0.1), (np.nan, 0.1), (0.8, np.nan), (0.8, np.inf), (0.8, -0.1), (1.0, 0.0)],
+)
+def test_rates_that_have_no_multiple_are_refused(retention: float, discount: float) -> None:
+    with pytest.raises(ValueError, match="retention in"):
+        margin_multiple(retention, discount)
+
+
 @pytest.mark.parametrize("retention", [0.8, 0.9])
 def test_constant_hazard_without_discount_lives_as_long_as_it_should(retention: float) -> None:
     """1 / (1 - r) steps are begun; the last one is left in its middle."""
@@ -109,11 +117,6 @@ def test_flows_are_made_of_their_parts(curve: Curve, discount: float, cost: floa
 def test_a_month_of_refunds_is_a_negative_flow() -> None:
     curve = Curve(30, np.array([[1.0, 1.0]]), np.array([[-20.0, 50.0]]))
     assert cash_flows(curve, plan(60, margin=0.5)).tolist() == [[-10.0, 25.0]]
-
-
-def test_what_lies_beyond_the_last_observed_step() -> None:
-    assert beyond(np.array([[1.0, 3.0], [0.0, 4.0]]), 1) == pytest.approx(7 / 8)
-    assert np.isnan(beyond(np.array([[0.0, 0.0]]), 1))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])

@@ -25,12 +25,10 @@ def test_credit_moves_value_and_makes_none(
     table = with_referrals(clv, pd.DataFrame(pairs, columns=["customer_id", "referred"]).astype(str), credit)
     scale = max(clv.abs().sum(), 1.0)
     assert table["clv_with_referrals"].sum() == pytest.approx(clv.sum(), abs=1e-9 * scale)
-    for (
-        customer,
-        row,
-    ) in table.iterrows():  # each referred customer passes on once, to the first who has value
+    for customer, row in table.iterrows():  # each referred customer passes on once, to the first of all
         from_whom = [who for who, whom in pairs if whom == customer != who]
-        moves = any(not np.isnan(values.get(who, np.nan)) for who in from_whom) and not np.isnan(row["clv"])
+        moves = not np.isnan([values.get(who, np.nan) for who in from_whom[:1]] + [row["clv"]]).any()
+        moves &= bool(from_whom)
         assert row["clv_passed_on"] == pytest.approx(credit * row["clv"] if moves else 0.0)
 
 
@@ -39,3 +37,12 @@ def test_wrong_referrals_are_refused_together() -> None:
     with pytest.raises(DataError) as refused:
         with_referrals(pd.Series([1.0, 2.0], ["a", "a"]), nobody, 2)
     assert len(refused.value.problems) == 2
+
+
+def test_who_referred_second_gets_nothing_for_the_first_who_has_no_value() -> None:
+    clv = pd.Series({"gone": np.nan, "b": 60.0, "c": 40.0})
+    referrals = pd.DataFrame({"customer_id": ["b", "gone", "c"], "referred": ["b", "b", "b"]})
+    table = with_referrals(clv, referrals, 0.5)
+    assert table["clv_with_referrals"].dropna().to_dict() == {"b": 60.0, "c": 40.0}
+    with pytest.raises(DataError, match="referrals: columns: expected customer_id and referred, got no ref"):
+        with_referrals(clv, referrals[["customer_id"]], 0.5)

@@ -18,7 +18,9 @@ def shocks_drawn(rng: np.random.Generator, n: int, size: float, lasting: float) 
     return drawn
 
 
-def world(seed: int, size: float, lasting: float, n: int = 300, dates: int = 30, ahead: int = 6) -> Shocks:
+def world(
+    seed: int, size: float, lasting: float, n: int = 300, dates: int = 30, ahead: int = 6, each: float = 10.0
+) -> Shocks:
     """Let customers bring 10 a step, more or less by chance and by shared shocks; learn from that."""
     rng = np.random.default_rng(seed)
     month = shocks_drawn(rng, dates + ahead, size, lasting)
@@ -26,7 +28,7 @@ def world(seed: int, size: float, lasting: float, n: int = 300, dates: int = 30,
     period = date[:, None] + np.arange(ahead)[None, :]
     came = rng.gamma(4.0, 2.5, (n, dates + ahead))[customer[:, None], period] * (1 + month[period])
     came[period >= dates] = np.nan
-    return fit_shocks(came, np.full(came.shape, 10.0), customer, period, np.ones(ahead))
+    return fit_shocks(came * each / 10, np.full(came.shape, each), customer, period, each * np.ones(ahead))
 
 
 def test_shared_months_are_found_and_chance_is_not_taken_for_them() -> None:
@@ -69,3 +71,17 @@ def test_the_level_learned_from_few_is_less_sure() -> None:
 def test_nothing_seen_is_no_shock() -> None:
     nothing, period = np.full((3, 2), np.nan), np.zeros((3, 2), np.int64)
     assert fit_shocks(nothing, np.ones((3, 2)), np.arange(3), period, np.ones(2)) == Shocks()
+
+
+def test_losses_are_as_unsure_as_gains() -> None:
+    gains, losses = world(2, 0.2, 0.5), world(2, 0.2, 0.5, each=-10.0)
+    assert gains.size > 0.1
+    assert losses == gains
+
+
+def test_customers_of_today_who_bring_nothing_together_leave_the_level_finite() -> None:
+    rng = np.random.default_rng(0)
+    came, period = rng.gamma(4.0, 2.5, (200, 2)), np.tile(np.arange(2), (200, 1))
+    for by_step in (np.zeros(2), np.array([1.0, -3.0])):
+        found = fit_shocks(came, np.full((200, 2), 10.0), np.arange(200), period, by_step)
+        assert 0 < found.level < 0.2

@@ -71,3 +71,5 @@ def test_more_discount_is_less_value() -> None:
 def test_a_change_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         Change(margin=float("nan"))
+    with pytest.raises(ValueError, match=r"a discount above -1 a year, not -1\.9"):
+        flows_if(Curve(30, np.full((1, 12), 0.9), np.ones((1, 12))), VALUE, Change(discount=-2.0))

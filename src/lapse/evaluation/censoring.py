@@ -174,7 +174,7 @@ def d_calibration(lapsed: npt.ArrayLike, survival_at_duration: npt.ArrayLike) ->
     >>> d_calibration([True] * 10, np.arange(0.05, 1, 0.1)).p
     1.0
     """
-    seen = np.asarray(lapsed, bool)
+    seen = booleans(lapsed)
     at = _probabilities(survival_at_duration, seen.shape)
     edges = np.linspace(0.0, 1.0, N_BINS + 1)
     place = np.minimum((at[seen] * N_BINS).astype(np.int64), N_BINS - 1)
@@ -266,13 +266,21 @@ def _concordant(time, lapsed, rank, n_ranks):  # type: ignore[no-untyped-def]  #
     return twice, pairs
 
 
+def booleans(lapsed: npt.ArrayLike) -> Bool:
+    """Return booleans, or zeros and ones, as bool; a missing one would pass for True."""
+    seen = np.asarray(lapsed)
+    if not np.isin(seen, (0, 1)).all():
+        raise ValueError("lapsed: expected booleans, none missing")
+    return seen.astype(bool)
+
+
 def _checked(lapsed: npt.ArrayLike, duration: npt.ArrayLike) -> tuple[Bool, Float64]:
-    seen, time = np.asarray(lapsed), np.asarray(duration, np.float64)
-    if time.ndim != 1 or not len(time) or seen.shape != time.shape or not np.isin(seen, (0, 1)).all():
-        raise ValueError("lapsed, duration: expected one length, at least 1, and booleans first")
+    seen, time = booleans(lapsed), np.asarray(duration, np.float64)
+    if time.ndim != 1 or not len(time) or seen.shape != time.shape:
+        raise ValueError("lapsed, duration: expected one length, at least 1")
     if not (np.isfinite(time) & (time > 0)).all():
         raise ValueError("duration: expected finite numbers above 0")
-    return seen.astype(bool), time
+    return seen, time
 
 
 def _probabilities(values: npt.ArrayLike, shape: tuple[int, ...]) -> Float64:

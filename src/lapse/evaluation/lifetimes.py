@@ -2,7 +2,7 @@
 
 In: predicted survival or restricted means of n customers, and how long each was seen and whether it lapsed.
 Times are in any unit, the same for all. Out: tidy tables. Refused (ValueError): other lengths, probabilities
-outside [0, 1], fewer rows than groups.
+outside [0, 1], fewer rows than groups, times of which the data say nothing.
 
 What happened to a group is estimated by Kaplan-Meier, so those whom the end of the data cuts count as far as
 they were seen.
@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lapse.evaluation.censoring import kaplan_meier
+from lapse.evaluation.censoring import StepFunction, booleans, kaplan_meier
 from lapse.evaluation.ties import assign_bins, sum_ties
-from lapse.schema import Float64, Int64
+from lapse.schema import Bool, Float64, Int64
 
 N_GROUPS = 10
 
@@ -37,7 +37,7 @@ def calibration_by_horizon(
     survival : array, shape (n, n_steps)
         Predicted, at the end of each step.
     steps : sequence of int
-        The horizons, from 1.
+        The horizons, from 1; some of each decile must have been watched so long.
     lapsed, duration : array, shape (n,)
     step_length : float
         In the unit of the durations.
@@ -56,13 +56,15 @@ def calibration_by_horizon(
     {'step': [1, 1], 'decile': [3, 8], 'rows': [10, 10], 'predicted': [0.1, 0.5], 'observed': [0.0, 0.6]}
     """
     predicted = 1.0 - _two_dimensional(survival)
-    seen, time = np.asarray(lapsed, bool), np.asarray(duration, np.float64)
+    seen, time = booleans(lapsed), np.asarray(duration, np.float64)
     _same_length(predicted, seen, time)
+    if not all(1 <= step <= predicted.shape[1] for step in steps):
+        raise ValueError(f"steps: expected 1 to {predicted.shape[1]}, got {list(steps)}")
     rows = []
     for step in steps:
-        at = predicted[:, step - 1]
+        at, end = predicted[:, step - 1], step * step_length
         for decile, members in _groups(at):
-            observed = 1.0 - kaplan_meier(seen[members], time[members]).at(step * step_length)
+            observed = 1.0 - _watched_until(end, seen[members], time[members]).at(end)
             rows.append((step, decile, len(members), at[members].mean(), float(observed)))
     return pd.DataFrame(rows, columns=["step", "decile", "rows", "predicted", "observed"])
 
@@ -78,6 +80,7 @@ def restricted_mean_by_decile(
         ``E[min(T, limit)]``.
     lapsed, duration : array, shape (n,)
     limit : float
+        Above 0; some of each decile must have been watched so long, or all have lapsed.
 
     Returns
     -------
@@ -90,13 +93,15 @@ def restricted_mean_by_decile(
     >>> restricted_mean_by_decile([2.0] * 10, [True] * 10, [1.0, 3.0] * 5, 4.0)["error"].tolist()
     [0.0]
     """
-    at, seen = np.asarray(predicted, np.float64), np.asarray(lapsed, bool)
+    at, seen = np.asarray(predicted, np.float64), booleans(lapsed)
     time = np.asarray(duration, np.float64)
     _same_length(at, seen, time)
-    rows = [
-        (decile, len(members), at[members].mean(), kaplan_meier(seen[members], time[members]).area(limit))
-        for decile, members in _groups(at)
-    ]
+    if not (np.isfinite(at).all() and limit > 0):
+        raise ValueError("predicted, limit: expected finite numbers, and a limit above 0")
+    rows = []
+    for decile, members in _groups(at):
+        observed = _watched_until(limit, seen[members], time[members]).area(limit)
+        rows.append((decile, len(members), at[members].mean(), observed))
     table = pd.DataFrame(rows, columns=["decile", "rows", "predicted", "observed"])
     return table.assign(error=table["predicted"] / table["observed"] - 1.0)
 
@@ -107,6 +112,7 @@ def ends_by_period(
     duration: npt.ArrayLike,
     step_length: float,
     steps_a_period: int = 1,
+    follow_up: npt.ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Compare expected and realised numbers of lapses, period by period from now: by month, or by year.
 
@@ -120,13 +126,16 @@ def ends_by_period(
         In the unit of the durations.
     steps_a_period : int, default 1
         Steps taken together.
+    follow_up : array, shape (n,), optional
+        How long each could be watched, whether it lapsed or not; by default all for as long as is asked.
 
     Returns
     -------
     DataFrame
-        ``period`` from 1, ``watched`` (rows whose period is seen to its end or lapse), ``expected`` and
+        ``period`` from 1, ``watched`` (rows whose follow-up reaches the period's end), ``expected`` and
         ``realised`` lapses of those, ``error`` (expected over realised, less 1; NaN without realised ones).
-        What was expected in a period of somebody censored in it, or before, does not count.
+        Who lapsed but could not have been watched so long does not count either: of such rows those who
+        stay are missing.
 
     Examples
     --------
@@ -136,19 +145,43 @@ def ends_by_period(
     {'period': [1, 2], 'watched': [4, 4], 'expected': [2.0, 1.0], 'realised': [2, 1], 'error': [0.0, 0.0]}
     """
     stays = _two_dimensional(survival)
-    seen, time = np.asarray(lapsed, bool), np.asarray(duration, np.float64)
+    seen, time = booleans(lapsed), np.asarray(duration, np.float64)
     _same_length(stays, seen, time)
+    reach = _reach(follow_up, seen, time, stays.shape[1] // steps_a_period * steps_a_period * step_length)
     start = np.ones(len(stays))
     rows = []
     for period, last in enumerate(range(steps_a_period, stays.shape[1] + 1, steps_a_period), start=1):
         begin, end = (last - steps_a_period) * step_length, last * step_length
-        watched = seen | (time >= end)
+        watched = reach >= end
         expected = float((start - stays[:, last - 1])[watched].sum())
-        realised = int((seen & (time > begin) & (time <= end)).sum())
+        realised = int((watched & seen & (time > begin) & (time <= end)).sum())
         error = expected / realised - 1.0 if realised else float("nan")
         rows.append((period, int(watched.sum()), expected, realised, error))
         start = stays[:, last - 1]
     return pd.DataFrame(rows, columns=["period", "watched", "expected", "realised", "error"])
+
+
+def _reach(follow_up: npt.ArrayLike | None, lapsed: Bool, duration: Float64, end: float) -> Float64:
+    """Return how long each could be watched, as told, or up to the end of all periods."""
+    if follow_up is None:
+        if (duration[~lapsed] < end).any():
+            raise ValueError(f"follow_up: expected where some are censored before {end:g}, got none")
+        return np.full(len(duration), end)
+    reach = np.asarray(follow_up, np.float64)
+    _same_length(reach, duration)
+    if not (reach >= duration).all():
+        raise ValueError("follow_up: expected at least the duration")
+    return reach
+
+
+def _watched_until(end: float, lapsed: Bool, duration: Float64) -> StepFunction:
+    """Return Kaplan-Meier of a group some of whom were watched to the end, or who all lapsed before it."""
+    curve = kaplan_meier(lapsed, duration)
+    if duration.max() < end and curve.at(end) > 0:
+        raise ValueError(
+            f"duration: expected some of each decile watched for {end:g}, got {duration.max():g}"
+        )
+    return curve
 
 
 def _groups(predicted: Float64) -> list[tuple[int, Int64]]:

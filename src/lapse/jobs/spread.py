@@ -19,6 +19,7 @@ import pandas as pd
 from lapse.dataset import Labelled
 from lapse.models import boosting
 from lapse.models.curve import Curve
+from lapse.models.durations import parts
 from lapse.schema import Float64
 from lapse.value import Dispersion, Shocks, fit_dispersion, fit_shocks, flows_of, paths_of
 
@@ -94,7 +95,8 @@ def shocks_of(curve: Curve, data: Labelled, share: float) -> Shocks:
     value, step = data.business.value, curve.step_days
     flows = flows_of(curve, value)
     came = realised_margin(data)[:, : flows.margin.shape[1]]
-    expected = flows.margin[:, : came.shape[1]]
+    # What came in is of whole steps; the limit may cut the last one of the flows.
+    expected = (flows.margin / parts(curve, value.limit))[:, : came.shape[1]]
     first = data.day.min()
     middle = data.day[:, None] - first + step * np.arange(came.shape[1])[None, :] + step // 2
     latest = (flows.margin * flows.discount_factor)[data.day == data.day.max()].sum(axis=0)

@@ -2,7 +2,7 @@
 
 In: a :class:`~lapse.jobs.model.Model` and a dataset with its features, held in memory; ``lapse score`` does
 the same bucket by bucket. Out: frames. Refused (:class:`~lapse.errors.DataError`): a cohort label missing,
-nobody new among the rows of a newcomer's value.
+a customer twice in a total, nobody new among the rows of a newcomer's value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from lapse.errors import DataError, Problem
 from lapse.features.grammar import CUSTOMER, Feature
 from lapse.jobs.model import Model
 from lapse.jobs.totals import what_if_table
-from lapse.schema import Float64
 from lapse.value import (
     CHANGES,
     FLOW_COLUMNS,
@@ -32,6 +31,8 @@ from lapse.value import (
     total_of,
 )
 from lapse.value import value_at_risk as at_risk_by_cause
+
+_TENURE = str(Feature(CUSTOMER, "tenure_days"))
 
 
 def cash_flows(model: Model, data: Dataset) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def total_value(
     ----------
     model : Model
     data : Dataset
-        As of one date: a customer counts once for each of its rows.
+        As of one date, or with cohorts of one date each: nobody is worth anything twice.
     cohort : Series, length n, optional
         The label of each row, none missing; by default all are one cohort, ``all``.
     level : float, default 0.95
@@ -97,12 +98,16 @@ def total_value(
     Raises
     ------
     DataError
-        If a label is missing or their number is another.
+        If a label is missing or their number is another, or a customer is in a cohort twice.
     """
     label = pd.Series("all", data.keys.index) if cohort is None else cohort.reset_index(drop=True)
     if len(label) != len(data) or label.isna().any():
         got = f"{len(label):,} labels, {int(label.isna().sum()):,} of them missing"
         raise DataError(Problem("cohort", "labels", f"one for each of {len(data):,} rows", got))
+    again = data.keys[["customer_id"]].assign(label=label.to_numpy()).duplicated()
+    if again.any():
+        expected, hint = "each customer once in a cohort", "snapshots as of one date"
+        raise DataError(Problem("cohort", "customer_id", expected, "more", hint, count=int(again.sum())))
     value, curve, spreads = model.business.value, model.curve(data), model.estimators.spreads
     flows = flows_of(curve, value)
     variance = spread_of(curve, value, spreads.money, flows).variance
@@ -142,7 +147,8 @@ class Newcomer:
     Attributes
     ----------
     customers : int
-        Rows of customers in their first step, of which this is the mean.
+        Rows of customers in their first step (or within the longest window, where that is shorter), of which
+        this is the mean.
     first_margin : float
         Margin that they had brought by then.
     future : float
@@ -175,30 +181,39 @@ def newcomer(model: Model, data: Dataset) -> Newcomer:
     Raises
     ------
     DataError
-        If nobody is in its first step.
+        If nobody is in its first step, or the features do not say when customers came and what they brought.
     """
     business = model.business
-    tenure = data.features[str(Feature(CUSTOMER, "tenure_days"))].to_numpy(np.float64)
-    rows = np.flatnonzero(tenure < business.step_days)
+    days, sums = _first_money(model, data.features)
+    tenure = data.features[_TENURE].to_numpy(np.float64)
+    rows = np.flatnonzero(tenure < days)
     if not len(rows):
-        expected = f"customers known for less than {business.step_days} days"
-        raise DataError(Problem("dataset", "customer__tenure_days", expected, "none"))
+        expected = f"customers known for less than {days} days"
+        raise DataError(Problem("dataset", _TENURE, expected, "none"))
     new = data.take(rows)
-    first = float(_brought(model, new.features).mean())
+    brought = sum(
+        np.nan_to_num(new.features[name].to_numpy(np.float64)) * rate for name, rate in sums.items()
+    )
+    first = float(np.mean(brought))
     future = float(flows_of(model.curve(new), business.value).clv.mean())
     cost = business.value.acquisition_cost
     return Newcomer(len(rows), first, future, cost, first + future - cost)
 
 
-def _brought(model: Model, features: pd.DataFrame) -> Float64:
-    """Return the margin of the smallest window that covers a step, and so of all that newcomers did."""
+def _first_money(model: Model, features: pd.DataFrame) -> tuple[int, dict[str, float]]:
+    """Return for how many days a customer is new, and the features that sum up what it brought, with rates.
+
+    Of the smallest window that covers a step; where none does, new is who came within the longest.
+    """
     business = model.business
     windows = [days for days in business.features.windows if days >= business.step_days]
     window = min(windows, default=max(business.features.windows))
-    margin = np.zeros(len(features))
-    for event in business.revenue_events:
-        name = f"{event}__sum__{window}d"
-        if name in features:
-            spent = np.nan_to_num(features[name].to_numpy(np.float64))
-            margin += spent * business.value.margin_rate_of(event)
-    return margin
+    sums = {
+        f"{event}__sum__{window}d": business.value.margin_rate_of(event) for event in business.revenue_events
+    }
+    if missing := [name for name in (_TENURE, *sums) if name not in features]:
+        hint = "features made by lapse, by the recipe of the model"
+        raise DataError(
+            [Problem("dataset", name, "a column of the features", "none", hint) for name in missing]
+        )
+    return min(window, business.step_days), sums

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from lapse.errors import DataError, GateError, Problem
+from lapse.models import inputs
 from lapse.models.attributions import attribute
 from lapse.models.tree_paths import Uncovered
 from lapse.models.tree_tables import Trees, tabulate
@@ -52,8 +53,16 @@ class Settings:
 
     @classmethod
     def of(cls, estimator: Any, objective: str) -> Settings:
-        """Return the settings of an estimator that has these parameters."""
+        """Return the settings of an estimator that has these parameters.
+
+        Raises
+        ------
+        DataError
+            If no tree is to be grown.
+        """
         given = estimator.get_params(deep=False)
+        for name in ("n_estimators", "n_bags"):
+            inputs.whole(name, given[name])
         names = [name for name in cls.__dataclass_fields__ if name != "objective"]
         return cls(objective, **{name: given[name] for name in names})
 

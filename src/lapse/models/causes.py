@@ -45,6 +45,8 @@ class CauseShares:
     def predict(self, matrix: Float32, n_steps: int, ahead: Ahead, num_threads: int) -> Float64:
         """Return the share of each cause in each step from 1, float64 of shape (n, n_causes, n_steps)."""
         shares = np.ones((len(matrix), len(self.causes), n_steps))
+        if not len(matrix):
+            return shares
         for booster in self.boosters:
             for position in range(n_steps):
                 step = np.full(len(matrix), position + 1, np.int64)

@@ -57,14 +57,15 @@ class Exposure:
         """Return the steps of a checked table.
 
         With a follow-up, a step that the end of the data cuts is left out for all who are at risk in it.
+        Whoever was lost from sight before that counts, as without one, for the part that was seen.
         """
         duration, lapsed = person.duration, person.lapsed
         until = np.ceil(duration / step_days)
-        if person.follow_up is None:
-            last, part = until, np.where(lapsed, 1.0, duration / step_days - (until - 1))
-        else:
-            seen = np.where(lapsed, until, np.floor(duration / step_days))
-            last, part = np.minimum(np.floor(person.follow_up / step_days), seen), np.ones(len(duration))
+        part = np.where(lapsed, 1.0, duration / step_days - (until - 1))
+        last = until
+        if person.follow_up is not None:
+            last = np.minimum(until, np.floor(person.follow_up / step_days))
+            part = np.where(last < until, 1.0, part)
         first = np.floor(person.entry / step_days)
         missed: Float64 = person.entry / step_days - first
         steps = last.astype(np.int64)

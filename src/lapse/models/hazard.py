@@ -7,23 +7,29 @@ fall behind the last observed step, given each row's own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
+from scipy.special import expit
 
 from lapse.models import boosting
 from lapse.models.ahead import Ahead
 from lapse.models.exposure import Exposure
 from lapse.models.fall import Fall, fit_fall
-from lapse.models.person_period import PersonPeriods, choose_snapshots, expand
+from lapse.models.person_period import PersonPeriods, choose_snapshots, expand, scores_by_step
 from lapse.schema import Float32, Float64, Int64
 
-MIN_TAIL_STEPS = 4
-"""Fewest steps from which the fall of hazards is learned given the features."""
+ALONE = Fall(1.0)
+"""How hazards fall where a single step was seen, which cannot tell: customers are taken to differ about as
+much as in published retention tables (alpha of 0.7 in both of Fader and Hardie 2007)."""
+
+_TOO_FEW = 4
+"""Of so many steps none is left out."""
 
 MOST_TAIL_SNAPSHOTS = 100_000
-"""Most snapshots from which it is learned: a number or two need no more."""
+"""Most snapshots from which the fall is learned: a number or two need no more."""
 
 
 @dataclass(frozen=True)
@@ -79,29 +85,42 @@ def boost_hazard(
     return boosting.boost(settings, data)
 
 
-def first_of_fall(known: int) -> int | None:
-    """Return the first of the observed steps from which the fall is learned; None where they are too few.
+def learn_fall(
+    settings: boosting.Settings,
+    boosters: Sequence[lgb.Booster],
+    matrix: Float32,
+    rows: Rows,
+    known: int,
+    ahead: Ahead,
+) -> Fall:
+    """Return how hazards fall behind the last observed step, given each row's own hazard.
 
-    The first quarter is left out: what happens there follows from how recent the last cover is (who has just
-    ordered cannot lapse within the grace), not from how customers differ.
-    """
-    first = known // 4
-    return None if known - first < MIN_TAIL_STEPS else first + 1
-
-
-def fall_of(level: Float64, rows: Rows, steps: range) -> Fall:
-    """Return how hazards fall over some steps.
+    It is learned from the observed steps without their first quarter, where there are more than four: what
+    happens there follows from how recent the last cover is (who has just ordered cannot lapse within the
+    grace), not from how customers differ. Nothing can be learned from a single step, see :data:`ALONE`.
 
     Parameters
     ----------
-    level : float64, shape (n,)
-        Mean hazard of each expanded row over the steps; NaN where it is not to be learned from.
+    settings : Settings
+    boosters : sequence of lightgbm.Booster
+        Of the hazard.
+    matrix : float32, shape (n, n_features)
+        Of the rows that are expanded.
     rows : Rows
-    steps : range
+    known : int
+        Last observed step.
+    ahead : Ahead
     """
+    if known == 1:
+        return ALONE
+    some = sampled(len(matrix), MOST_TAIL_SNAPSHOTS, settings.random_state)
+    steps = range(known // 4 + 1 if known > _TOO_FEW else 1, known + 1)
+    scores = scores_by_step(boosters, matrix[some], steps, ahead, settings.num_threads)
+    level = np.full(len(matrix), np.nan)
+    level[some] = np.mean(expit(scores), axis=1, dtype=np.float64)
     seen = (rows.step >= steps.start) & (rows.step < steps.stop) & ~np.isnan(level)[rows.snapshot]
-    middle = (steps.start + steps.stop - 1) / 2
     own = level[rows.snapshot[seen]]
+    middle = (steps.start + steps.stop - 1) / 2
     return fit_fall(own, middle, rows.step[seen].astype(np.float64), rows.label[seen], rows.weight[seen])
 
 

@@ -1,7 +1,8 @@
 """What the estimators are given beside the features, checked and typed.
 
-In: array-likes. Out: NumPy arrays of one length. Refused (:class:`~lapse.errors.DataError`): other lengths,
-missing values, and values outside their domain.
+In: array-likes, and numbers that a call asks with. Out: NumPy arrays of one length, whole numbers, levels.
+Refused (:class:`~lapse.errors.DataError`): other lengths, missing values, values that are no numbers (time
+spans and text too, which NumPy would turn into some), and values outside their domain.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lapse.errors import DataError, Problem
-from lapse.schema import Float64, Int32
+from lapse.schema import Float64, Int32, Int64
 
 
 def labels(y: npt.ArrayLike, n: int) -> Float64:
@@ -79,11 +80,28 @@ def elapsed(elapsed_days: npt.ArrayLike, n: int) -> Float64:
     return days
 
 
+def customers(customer: npt.ArrayLike, n: int) -> Int64:
+    """Return the number of each row's customer, from 0, as int64, shape (n,); none may be missing."""
+    whose = np.asarray(customer)
+    if whose.shape != (n,):
+        raise DataError(Problem("outcomes", "customer", f"one a row, shape ({n},)", f"shape {whose.shape}"))
+    code = pd.factorize(whose)[0].astype(np.int64)
+    if (missing := code < 0).any():
+        count, example = int(missing.sum()), f"row {int(missing.argmax())}"
+        raise DataError(
+            Problem("outcomes", "customer", "none missing", "missing", count=count, example=example)
+        )
+    return code
+
+
 def numbers(name: str, values: npt.ArrayLike, n: int) -> Float64:
     """Return finite numbers as float64, shape (n,)."""
     array: Any = np.asarray(values)
     if array.shape != (n,):
         raise DataError(Problem("outcomes", name, f"one value a row, shape ({n},)", f"shape {array.shape}"))
+    if array.dtype.kind not in "biufO":
+        hint = "whole days, as `.dt.days` gives them" if array.dtype.kind == "m" else ""
+        raise DataError(Problem("outcomes", name, "numbers", str(array.dtype), hint))
     try:
         array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -105,12 +123,39 @@ def numbers(name: str, values: npt.ArrayLike, n: int) -> Float64:
 
 
 def days(as_of: npt.ArrayLike, n: int, name: str = "as_of") -> Int32:
-    """Return dates (objects, datetime64 or ISO 8601 text) or whole day numbers as int32, shape (n,)."""
+    """Return dates (objects, datetime64 or ISO 8601 text) or whole day numbers as int32, shape (n,).
+
+    Of a moment with a time zone it is the date there.
+    """
     values = pd.Series(np.asarray(as_of))
     if not pd.api.types.is_numeric_dtype(values.dtype):
         try:
-            dates = pd.to_datetime(values, format="ISO8601")
-        except (TypeError, ValueError) as error:
+            dates = pd.to_datetime(values, format="ISO8601").dt.tz_localize(None)
+        except (TypeError, ValueError, AttributeError) as error:
             raise DataError(Problem("outcomes", name, "dates", str(error))) from error
         values = (dates.dt.normalize() - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    return numbers(name, values.to_numpy(np.float64), n).astype(np.int32)
+    number = numbers(name, values.to_numpy(np.float64), n)
+    wrong = (number != np.floor(number)) | (np.abs(number) > np.iinfo(np.int32).max)
+    if wrong.any():
+        row = int(wrong.argmax())
+        example = f"row {row}: {number[row]:g}"
+        expected = "dates or whole day numbers since 1970"
+        raise DataError(
+            Problem("outcomes", name, expected, "others", count=int(wrong.sum()), example=example)
+        )
+    return number.astype(np.int32)
+
+
+def whole(name: str, value: object) -> int:
+    """Return a whole number of at least 1, which may be a float such as 365.0."""
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (is_number and float(value) >= 1 and float(value).is_integer()):  # type: ignore[arg-type]  # a number
+        raise DataError(Problem("parameters", name, "a whole number of at least 1", f"{value!r}"))
+    return int(value)  # type: ignore[call-overload,no-any-return]  # a number
+
+
+def level(value: float) -> float:
+    """Return the level of an interval, which lies between 0 and 1."""
+    if not 0 < value < 1:
+        raise DataError(Problem("parameters", "level", "a share between 0 and 1, such as 0.8", f"{value!r}"))
+    return value

@@ -1,13 +1,14 @@
 """Lifetime: in which step from now a customer lapses, as a discrete-time hazard, and for which cause.
 
 In: a frame of features, one row a snapshot; whether, after how many days and for which cause each lapsed.
-Out: hazards, survival and incidences by step, and the remaining lifetime. The observed steps come from
-LightGBM on person-period rows, later ones from a shifted-beta-geometric or beta-discrete-Weibull tail
-(:mod:`lapse.models.fall`), causes from a model of those who lapsed (:mod:`lapse.models.causes`).
+Out: hazards by step and shares of causes, and what follows from them (:mod:`lapse.models.from_hazards`). The
+observed steps come from LightGBM on person-period rows, later ones from a shifted-beta-geometric or
+beta-discrete-Weibull tail (:mod:`lapse.models.fall`), causes from a model of those who lapsed
+(:mod:`lapse.models.causes`).
 
-Refused: what :mod:`lapse.models.person_time` refuses, nobody who lapses in a step that was wholly seen, a
-cause that did not occur at fit (:class:`~lapse.errors.DataError`); other columns than at fit
-(:class:`~lapse.errors.GateError`).
+Refused: what :mod:`lapse.models.person_time` refuses, nobody who lapses in a step that was wholly seen or in
+the sample that ``max_rows`` leaves, a cause that was not learned (:class:`~lapse.errors.DataError`); other
+columns than at fit (:class:`~lapse.errors.GateError`).
 """
 
 from __future__ import annotations
@@ -24,30 +25,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
-from lapse.models import boosting
+from lapse.models import boosting, inputs
 from lapse.models.ahead import Ahead
 from lapse.models.causes import CauseShares, fit_causes
 from lapse.models.encoding import Encoding
 from lapse.models.exposure import Exposure, observed_steps
 from lapse.models.fall import Fall
-from lapse.models.hazard import (
-    MOST_TAIL_SNAPSHOTS,
-    Rows,
-    boost_hazard,
-    fall_of,
-    first_of_fall,
-    sampled,
-)
-from lapse.models.incidence import cumulative_incidence
+from lapse.models.from_hazards import FromHazards
+from lapse.models.hazard import Rows, boost_hazard, learn_fall
 from lapse.models.person_period import scores_by_step, steps_a_year
 from lapse.models.person_time import person_time
 from lapse.models.recent import ALL, Learner, Recent, choose_recent
-from lapse.models.remaining import RemainingMixin
-from lapse.models.tail import fit_sbg
 from lapse.schema import Float32, Float64, Int64
 
 
-class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Discrete-time hazard of a lapse, step by step from the snapshot.
 
     A snapshot has one row for each step at whose start it is at risk: ``event`` in that step or not. The
@@ -70,6 +62,8 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
 
     Attributes
     ----------
+    causes_ : tuple of int
+        Event codes of the lapses that were learned from.
     n_steps_observed_ : int
         Last step with at least 50 rows at risk and 10 events in it or after; the tail begins behind it.
     at_risk_, events_ : float64, shape (n_steps,)
@@ -149,7 +143,7 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             Days from the snapshot to the end of the data, whether the customer lapsed or not. A step that
             the end of the data cuts is then left out for all who are at risk in it. Without it nobody can
             tell which events lie in such a step, so who is cut inside a step counts there in proportion to
-            the part that was seen.
+            the part that was seen, as who is lost from sight before the end of the data always does.
         entry_days : array, shape (n,), optional
             Days from the snapshot (or another origin, such as the day of issue) to the day from which the
             row was watched: nobody knows of those who lapsed before (left truncation). Below the duration;
@@ -191,11 +185,14 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         self.at_risk_, self.events_ = exposure.counts()
         self.n_steps_observed_ = observed_steps(self.at_risk_, self.events_)
         rows = Rows.of(exposure, self.max_rows, self.random_state)
+        if not rows.label.any():
+            wanted = "a sample with customers who lapse"
+            raise DataError(Problem("lifetime", "max_rows", wanted, "none", "more rows, or longer steps"))
         matrix = columns.matrix(rows.chosen)
         self.boosters_ = boost_hazard(settings, matrix, rows, self._ahead(), encoding.categorical)
         self.shares_ = self._fit_causes(settings, matrix, rows, person.event[rows.chosen])
         self.n_rows_, self.n_snapshots_ = len(rows.snapshot), len(rows.chosen)
-        self.fall_ = self._fit_fall(matrix, rows)
+        self.fall_ = learn_fall(settings, self.boosters_, matrix, rows, self.n_steps_observed_, self._ahead())
         self._describe()
         return self
 
@@ -207,7 +204,7 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         says: ``h / (1 + j h / alpha)`` with a power of 1.
         """
         check_is_fitted(self)
-        known = self.n_steps_observed_
+        n_steps, known = inputs.whole("n_steps", n_steps), self.n_steps_observed_
         matrix = self.encoding_.encode(X)
         steps = range(1, min(n_steps, known) + 1)
         scores = scores_by_step(self.boosters_, matrix, steps, self._ahead(), self.num_threads)
@@ -219,11 +216,6 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         later = np.arange(known + 1.0, n_steps + 1.0)
         return np.hstack([hazard, self.fall_.hazard(level, known - (last - 1) / 2, later)])
 
-    def predict_survival_function(self, X: pd.DataFrame, n_steps: int) -> Float64:
-        """Return P(still a customer at the end of step k), float64 of shape (n, n_steps)."""
-        survival: Float64 = np.cumprod(1.0 - self.predict_hazard(X, n_steps), axis=1, dtype=np.float64)
-        return survival
-
     def predict_cause_shares(self, X: pd.DataFrame, n_steps: int) -> Float64:
         """Return P(cause | lapse in step k), in the order of ``causes_``.
 
@@ -233,28 +225,11 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             1 together in every step; behind the last observed step as in it.
         """
         check_is_fitted(self)
+        n_steps = inputs.whole("n_steps", n_steps)
         matrix, known = self.encoding_.encode(X), min(n_steps, self.n_steps_observed_)
         shares = self.shares_.predict(matrix, known, self._ahead(), self.num_threads)
         later = np.repeat(shares[:, :, -1:], n_steps - known, axis=2)
         return np.concatenate([shares, later], axis=2)
-
-    def predict_cumulative_incidence(self, X: pd.DataFrame, n_steps: int, cause: int) -> Float64:
-        """Return P(lapsed by the end of step k, and for this cause), float64 of shape (n, n_steps).
-
-        The incidences of all causes and the survival add up to 1.
-
-        Raises
-        ------
-        DataError
-            If nobody lapsed for this cause at fit.
-        """
-        check_is_fitted(self)
-        if cause not in self.causes_:
-            known = ", ".join(map(str, self.causes_))
-            raise DataError(Problem("lifetime", "cause", f"an event code seen at fit: {known}", f"{cause}"))
-        survival = self.predict_survival_function(X, n_steps)
-        incidence = cumulative_incidence(survival, self.predict_cause_shares(X, n_steps))
-        return incidence[:, self.causes_.index(cause)]
 
     def to_folder(self, folder: Path) -> None:
         """Write the model as LightGBM text and JSON."""
@@ -297,22 +272,9 @@ class Lifetime(RemainingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         learned = (matrix[who], code[who], rows.step[ends], rows.weight[ends])
         return fit_causes(settings, *learned, self._ahead(), self.encoding_.categorical)
 
-    def _fit_fall(self, matrix: Float32, rows: Rows) -> Fall:
-        """Return the fall given each snapshot's own hazard; of the pooled counts where steps are too few."""
-        known = self.n_steps_observed_
-        first = first_of_fall(known)
-        if first is None:
-            return Fall(fit_sbg(self.at_risk_, self.events_).alpha)
-        some = sampled(len(matrix), MOST_TAIL_SNAPSHOTS, self.random_state)
-        steps = range(first, known + 1)
-        scores = scores_by_step(self.boosters_, matrix[some], steps, self._ahead(), self.num_threads)
-        level = np.full(len(matrix), np.nan)
-        level[some] = np.mean(expit(scores), axis=1, dtype=np.float64)
-        return fall_of(level, rows, steps)
-
     @property
     def causes_(self) -> tuple[int, ...]:
-        """Event codes seen at fit, ascending."""
+        """Event codes of the lapses that were learned from, ascending."""
         return self.shares_.causes
 
     def _ahead(self) -> Ahead:

@@ -4,9 +4,9 @@ In: events, durations and what may come with them, as array-likes. Out: :class:`
 which stretches of the calendar can be cut.
 
 Refused (:class:`~lapse.errors.DataError`), all mistakes at once: other lengths, missing or infinite values,
-event codes below 0 or between whole numbers, durations below a day, entries below 0 or not before the end, a
-follow-up shorter than the duration, weights of 0 or less, nobody who lapses, and steps longer than everything
-that was seen.
+a step that is no whole number of days, event codes below 0 or between whole numbers, durations below a day,
+entries below 0 or not before the end, a follow-up shorter than the duration, weights of 0 or less, nobody who
+lapses, and steps longer than everything that was seen.
 """
 
 from __future__ import annotations
@@ -136,6 +136,7 @@ def person_time(
             return otherwise
 
     some = np.ones(n)
+    step = checked(lambda: inputs.whole("step_days", step_days), 1)
     code = checked(lambda: _codes(event, n), some)
     duration = checked(lambda: inputs.durations(duration_days, n), np.full(n, np.inf))
     entry, follow_up, weight, entered = np.zeros(n), None, some, None
@@ -148,7 +149,7 @@ def person_time(
     if entered_on is not None:
         entered = checked(lambda: inputs.days(entered_on, n, "entered_on").astype(np.float64), None)
     if not problems:
-        problems.extend(_nothing_to_learn(code, duration, step_days))
+        problems.extend(_nothing_to_learn(code, duration, step))
     if problems:
         raise DataError(problems)
     return PersonTime(code.astype(np.int64), duration, entry, follow_up, weight / weight.mean(), entered)

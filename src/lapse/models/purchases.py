@@ -20,7 +20,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
@@ -32,7 +32,7 @@ _FOLDS = 5
 _EVERY = 20  # rounds between two looks at what is left out
 
 
-class Purchases(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Purchases(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Expected purchases: half what is expected without features, half that times a factor of the features.
 
     The factor is learned by LightGBM with Poisson's loss, the logarithm of the expectation being where it
@@ -115,7 +115,11 @@ class Purchases(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         bought = _purchases(purchases, len(X))
         start = np.log(_expected(expected, len(X)))
         start += np.log(bought.sum() / np.exp(start).sum())
-        whose = _customers(customer, len(X))
+        whose = inputs.customers(customer, len(X))
+        if (n_customers := int(whose.max(initial=-1)) + 1) < _FOLDS:
+            raise DataError(
+                Problem("purchases", "customer", f"at least {_FOLDS} customers", f"{n_customers}")
+            )
         self.encoding_ = Encoding.fit(X)
         columns = self.encoding_.columns(X)
         self.n_rounds_ = self._choose_rounds(columns, bought, start, whose)
@@ -221,21 +225,3 @@ def _purchases(purchases: npt.ArrayLike, n: int) -> Float64:
     if not number.any():
         raise DataError(Problem("purchases", "purchases", "somebody who buys", "nobody", "a longer time"))
     return number
-
-
-def _customers(customer: npt.ArrayLike, n: int) -> Int64:
-    """Return the position of each row's customer among all of them."""
-    whose = np.asarray(customer)
-    if whose.shape != (n,):
-        raise DataError(Problem("purchases", "customer", f"one a row, shape ({n},)", f"shape {whose.shape}"))
-    code, distinct = pd.factorize(whose)
-    if (code < 0).any() or len(distinct) < _FOLDS:
-        raise DataError(
-            Problem(
-                "purchases",
-                "customer",
-                f"at least {_FOLDS} customers, none missing",
-                f"{len(distinct)} customers",
-            )
-        )
-    return code.astype(np.int64)

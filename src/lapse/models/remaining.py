@@ -1,19 +1,14 @@
 """What is left of a life: survival of those who have stayed so far, and what is read off it.
 
 In: hazards from the origin and how much of it is over; or survival from now. Out: conditional survival;
-remaining lifetimes with intervals, medians, and how much of them nobody has ever seen; and
-:class:`RemainingMixin`, which gives both to an estimator of hazards.
+remaining lifetimes with intervals, medians, and how much of them nobody has ever seen.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from lapse.models import inputs
 from lapse.models.curve import Curve
 from lapse.models.durations import (
     alive_share,
@@ -95,71 +90,3 @@ def remaining_lifetimes(
             "tail_share": (alive * unseen).sum(axis=1) * step_days / mean,
         }
     )
-
-
-class RemainingMixin(ABC):
-    """What an estimator of hazards says of customers who have stayed so far.
-
-    Attributes
-    ----------
-    step_days : int
-        Length of a step.
-    n_steps_observed_ : int
-        Last step that enough were seen in.
-    """
-
-    step_days: int
-    n_steps_observed_: int
-
-    @abstractmethod
-    def predict_hazard(self, X: pd.DataFrame, n_steps: int) -> Float64:
-        """Return P(lapse in step k | customer at its start), float64 of shape (n, n_steps)."""
-
-    def conditional_after(self, X: pd.DataFrame, elapsed_days: npt.ArrayLike, n_steps: int) -> Float64:
-        """Return the survival of those who have stayed so far, ``S(elapsed + k) / S(elapsed)``.
-
-        Parameters
-        ----------
-        X : DataFrame, shape (n, n_features)
-        elapsed_days : array, shape (n,), or one number
-            Days since the origin from which durations count, at least 0; inside a step survival is a straight
-            line.
-        n_steps : int
-            Steps from there.
-
-        Returns
-        -------
-        float64, shape (n, n_steps)
-        """
-        elapsed = inputs.elapsed(elapsed_days, len(X)) / self.step_days
-        longest = int(elapsed.max(initial=0.0)) + n_steps + 1
-        return conditional_survival(self.predict_hazard(X, longest), elapsed, n_steps)
-
-    def predict_remaining_lifetime(
-        self, X: pd.DataFrame, limit_days: int, *, elapsed_days: npt.ArrayLike = 0.0, level: float = 0.8
-    ) -> pd.DataFrame:
-        """Return how long customers are still expected to stay.
-
-        Parameters
-        ----------
-        X : DataFrame, shape (n, n_features)
-        limit_days : int
-            The end of the restricted mean, in days from now.
-        elapsed_days : array, shape (n,), or one number, default 0
-            How long they have stayed so far, as in :meth:`conditional_after`.
-        level : float, default 0.8
-            Of the interval: so many customers like this one stay for a time inside it.
-
-        Returns
-        -------
-        DataFrame, index as X
-            ``remaining_lifetime_days``, the restricted mean ``E[min(T, limit)]``, with ``_lower`` and
-            ``_upper``; ``median_lifetime_days``, infinite where more than half outlive the limit;
-            ``tail_share``, how much of the restricted mean lies behind the last observed step.
-        """
-        steps = -(-int(limit_days) // self.step_days)
-        elapsed = inputs.elapsed(elapsed_days, len(X))
-        survival = self.conditional_after(X, elapsed, steps)
-        tail_days = self.n_steps_observed_ * self.step_days - elapsed
-        found = remaining_lifetimes(survival, self.step_days, int(limit_days), tail_days, level)
-        return found.set_index(X.index)

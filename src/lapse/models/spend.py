@@ -3,8 +3,9 @@
 In: a frame of features, one row a snapshot; spend by step, missing where it was not wholly seen or the
 customer was gone at the step's start. Out: expected spend by step.
 
-Refused: a spend that is infinite or has another shape, or none seen at all
-(:class:`~lapse.errors.DataError`); other columns than at fit (:class:`~lapse.errors.GateError`).
+Refused: a spend that is infinite or has another shape, or none seen at all, rows of no customer, lengths or
+numbers of steps that are none (:class:`~lapse.errors.DataError`); other columns than at fit
+(:class:`~lapse.errors.GateError`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
-from lapse.models import boosting
+from lapse.models import boosting, inputs
 from lapse.models.ahead import Ahead
 from lapse.models.encoding import BLOCK_ROWS, Encoding
 from lapse.models.exposure import MIN_ROWS
@@ -126,9 +127,11 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         Spend
             Itself.
         """
+        inputs.whole("step_days", self.step_days)
         encoding = Encoding.fit(X)
         columns = encoding.columns(X)
-        money, whose = _money(spend, len(X)), _whose(customer, len(X))
+        money = _money(spend, len(X))
+        whose = np.arange(len(X)) if customer is None else inputs.customers(customer, len(X))
         seen: Bool = ~np.isnan(money)
         chosen = choose_snapshots(seen.sum(axis=1).astype(np.int64), self.max_rows, self.random_state)
         position, step = np.nonzero(seen[chosen])
@@ -163,7 +166,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """
         check_is_fitted(self)
         matrix = self.encoding_.encode(X)
-        n_steps = self.n_steps_observed_ if n_steps is None else n_steps
+        n_steps = self.n_steps_observed_ if n_steps is None else inputs.whole("n_steps", n_steps)
         if self.objective_ == "zero":
             return np.zeros((len(matrix), n_steps))
         observed = min(n_steps, self.n_steps_observed_)
@@ -214,7 +217,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         )
 
     def _learn_level(self, rows: _Rows, whose: Int64) -> Level:
-        """Return the level that customers left out ask for; 1 where there are too few of them."""
+        """Return the level that customers left out ask for; 1 where they are too few, or bring nothing."""
         distinct, whose = np.unique(whose, return_inverse=True)
         if len(distinct) < _FOLDS:
             return Level()
@@ -224,6 +227,8 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             boosters = self._boost(rows.take(np.flatnonzero(fold != one)))
             predicted[fold == one] = self._mean(boosters, rows.take(np.flatnonzero(fold == one)))
         within = rows.step <= self.n_steps_observed_
+        if rows.target[within].sum() <= 0:
+            return Level()
         return Level.fit(
             predicted[within],
             rows.target[within],
@@ -272,16 +277,6 @@ def _objective(target: Float64) -> str:
         return "zero"
     refunded, came = -float(np.minimum(target, 0.0).sum()), float(np.maximum(target, 0.0).sum())
     return "poisson" if refunded <= _MOST_REFUNDED * came else "regression"
-
-
-def _whose(customer: npt.ArrayLike | None, n: int) -> Int64:
-    """Return a number for the customer of each row."""
-    if customer is None:
-        return np.arange(n, dtype=np.int64)
-    whose = np.asarray(customer)
-    if whose.shape != (n,):
-        raise DataError(Problem("outcomes", "customer", f"one a row, shape ({n},)", f"shape {whose.shape}"))
-    return pd.factorize(whose)[0].astype(np.int64)
 
 
 def _money(spend: npt.ArrayLike, n: int) -> Float64:

@@ -8,7 +8,7 @@ bringing others; :mod:`~lapse.value.multiple` what constant retention would say.
 """
 
 from lapse.value.dispersion import Dispersion, fit_dispersion
-from lapse.value.flows import DAYS_A_YEAR, Flows, beyond, cash_flows, clv, expected_spend, flows_of
+from lapse.value.flows import DAYS_A_YEAR, Flows, cash_flows, clv, expected_spend, flows_of
 from lapse.value.interval import Spread, clv_interval, spread_of
 from lapse.value.multiple import lifetime_in_periods, margin_multiple
 from lapse.value.paths import paths_of
@@ -29,7 +29,6 @@ __all__ = [
     "Shocks",
     "Spread",
     "Total",
-    "beyond",
     "cash_flows",
     "changed",
     "clv",

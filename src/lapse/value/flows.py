@@ -144,23 +144,3 @@ def expected_spend(curve: Curve, horizon_steps: int) -> Float64:
         raise ValueError(f"a horizon of {horizon_steps} steps on a curve of {curve.n_steps}")
     spend: Float64 = (curve.at_start * curve.spend)[:, :horizon_steps].sum(axis=1)
     return spend
-
-
-def beyond(flow: Float64, n_steps: int) -> float:
-    """Return what share of the total value lies behind a step; NaN where the total is not above 0.
-
-    Parameters
-    ----------
-    flow : float64, shape (n, steps) or (steps,)
-        Cash flows.
-    n_steps : int
-        The last step that was observed.
-
-    Examples
-    --------
-    >>> beyond(np.array([[3.0, 1.0], [3.0, 1.0]]), 1)
-    0.25
-    """
-    by_step = np.atleast_2d(flow).sum(axis=0)
-    total = float(by_step.sum())
-    return float(by_step[n_steps:].sum()) / total if total > 0 else float("nan")

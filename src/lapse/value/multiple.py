@@ -9,6 +9,8 @@ Refused (ValueError): rates outside their domains.
 
 from __future__ import annotations
 
+import math
+
 
 def margin_multiple(retention: float, discount_rate: float) -> float:
     """Return how many yearly margins a customer is worth who is still to renew.
@@ -28,7 +30,7 @@ def margin_multiple(retention: float, discount_rate: float) -> float:
     >>> round(margin_multiple(0.8, 0.12), 2), round(margin_multiple(0.9, 0.10), 2)
     (2.5, 4.5)
     """
-    if not 0 <= retention <= 1 or discount_rate < 0 or retention == 1 + discount_rate:
+    if not (0 <= retention <= 1 and 0 <= discount_rate < math.inf) or retention == 1 + discount_rate:
         raise ValueError(f"retention in [0, 1], discount at least 0, not {retention} and {discount_rate}")
     return retention / (1 + discount_rate - retention)
 

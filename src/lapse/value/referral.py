@@ -3,12 +3,13 @@
 In: the value of each customer, and who referred whom. Out: the same values with a share of each referred
 customer's moved to whoever referred it. Credit moves value and never makes any: the total stays the same.
 
-The rule: a referred customer has one referrer, the first who was known to refer it; the referrer gets
-``credit`` of the referred customer's own CLV, and that much less stays there. Only one generation: what a
-referred customer gets for those whom it referred itself is not passed on. Where either has no value (lapsed,
-unknown, excluded), or a customer refers itself, nothing moves.
+The rule: a referred customer has one referrer, the first other customer who was known to refer it; the
+referrer gets ``credit`` of the referred customer's own CLV, and that much less stays there. Only one
+generation: what a referred customer gets for those whom it referred itself is not passed on. Where either has
+no value (lapsed, unknown, excluded), nothing moves: who referred it second gets nothing for the first.
 
-Refused (:class:`~lapse.errors.DataError`): a customer with two values, a credit outside [0, 1].
+Refused (:class:`~lapse.errors.DataError`): a customer with two values, a credit outside [0, 1], referrals
+without their columns.
 """
 
 from __future__ import annotations
@@ -45,16 +46,17 @@ def with_referrals(clv: pd.Series, referrals: pd.DataFrame, credit: float) -> pd
     problems = []
     if not 0 <= credit <= 1:
         problems.append(Problem("referrals", "credit", "a share from 0 to 1", str(credit)))
+    if missing := {"customer_id", "referred"} - set(referrals.columns):
+        wanted = "customer_id and referred"
+        problems.append(Problem("referrals", "columns", wanted, f"no {', '.join(sorted(missing))}"))
     if clv.index.has_duplicates:
         problems.append(Problem("referrals", "clv", "one value a customer", "customers with two"))
     if problems:
         raise DataError(problems)
     there = clv.dropna().index
-    counted = referrals[
-        referrals["customer_id"].isin(there)
-        & referrals["referred"].isin(there)
-        & (referrals["customer_id"] != referrals["referred"])
-    ].drop_duplicates("referred", keep="first")
+    others = referrals[referrals["customer_id"] != referrals["referred"]]
+    first = others.drop_duplicates("referred", keep="first")
+    counted = first[first["customer_id"].isin(there) & first["referred"].isin(there)]
     moved = clv.loc[counted["referred"]].to_numpy() * credit
     got = pd.Series(moved, counted["customer_id"].to_numpy()).groupby(level=0).sum()
     gave = pd.Series(moved, counted["referred"].to_numpy())

@@ -136,8 +136,15 @@ def fit_shocks(
         How heavy each step is in the totals that will be asked for.
     share : float, default 1
         Of the customers that the curve was learned from, how many are given.
+
+    Returns
+    -------
+    Shocks
+        Relative to what was expected; where that is a loss, to the loss.
     """
     seen = ~np.isnan(came)
+    if expected[seen].sum() < 0:
+        return fit_shocks(-came, -expected, customer, period, -by_step, share)
     off = np.where(seen, came - np.where(seen, expected, 0.0), 0.0)
     level = _level(off, np.where(seen, expected, 0.0), customer, by_step) * share**0.5
     found = _by_period(off, expected, seen, customer, period)
@@ -149,8 +156,13 @@ def fit_shocks(
 
 
 def _level(off: Float64, expected: Float64, customer: Int64, by_step: Float64) -> float:
-    """Return the relative standard error of a total whose steps are so heavy, clustered by customer."""
-    weight, there = by_step / max(float(by_step.sum()), 1e-300), expected.sum(axis=0)
+    """Return the relative standard error of a total whose steps are so heavy, clustered by customer.
+
+    Where they add up to nothing, of one that is as what was expected.
+    """
+    there = expected.sum(axis=0)
+    heavy = by_step if by_step.sum() > 0 else np.maximum(there, 0.0)
+    weight = heavy / max(float(heavy.sum()), 1e-300)
     per_money = np.divide(weight, there, out=np.zeros(len(weight)), where=there > 0)
     pull = np.bincount(customer, off @ per_money)
     return float(np.sqrt((pull**2).sum()))

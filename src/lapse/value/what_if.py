@@ -11,7 +11,7 @@ leave, is not changed.
 It is arithmetic on the curve, not a forecast of what a measure does: what raises retention is not said, and
 what it costs is not in it.
 
-Refused (ValueError): a change that is not a finite number.
+Refused (ValueError): a change that is not a finite number, a discount of -100 % a year or less.
 """
 
 from __future__ import annotations
@@ -87,6 +87,9 @@ def changed(curve: Curve, value: Value, change: Change) -> tuple[Curve, Value]:
     [[0.81, 0.6561, 0.5314]]
     """
     more, costs = 1.0 + change.margin, 1.0 + change.cost
+    discount = value.discount_rate + change.discount
+    if discount <= -1:
+        raise ValueError(f"a discount above -1 a year, not {discount:g}")
     new = replace(
         curve,
         survival=_retained(curve, change.retention),
@@ -95,7 +98,7 @@ def changed(curve: Curve, value: Value, change: Change) -> tuple[Curve, Value]:
     )
     terms = {
         "margin_rate": value.margin_rate * more,
-        "discount_rate": value.discount_rate + change.discount,
+        "discount_rate": discount,
         "cost_to_serve": value.cost_to_serve * costs,
     }
     return new, value.model_copy(update=terms)
