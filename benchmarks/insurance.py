@@ -183,7 +183,7 @@ def _scored_temporal(
         error = np.abs(restricted_mean_by_decile(mean, ended, left, limit)["error"])
         yield said, name, "restricted_mean_error", float(error.mean()), None, None
         yield said, name, "restricted_mean_worst", float(error.max()), None, None
-        for year in ends_by_period(s, ended, left, STEP, 4).itertuples():
+        for year in ends_by_period(s, ended, left, STEP, 4, follow_up).itertuples():
             yield said, name, f"ends_year_{year.period}", year.error, None, None
 
 
