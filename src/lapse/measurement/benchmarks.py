@@ -66,7 +66,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
     missing = int(frame["ours"].isna().sum())
     warnings = (f"{missing:,} of {len(frame):,} published rates are of a period of which we have none",)
     told = warnings if missing else ()
-    return [Measured("benchmarks", "Beside others", _TEXT, frame, told, per_cent=("ours", "difference"))]
+    return [Measured("benchmarks", "Beside others", _TEXT, frame, told)]
 
 
 def beside(published: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ from lapse.measurement.price import (
 )
 from lapse.measurement.sums import GROUPS, groups_of, jackknife
 from lapse.measurement.tenure_years import TenureYears, measures, tenure_years
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Unknown
 from lapse.schema import NEVER, Bucket, Float64, Int64, to_date
 from lapse.value import DAYS_A_YEAR
 
@@ -203,7 +203,7 @@ def _claims(sums: pd.DataFrame, prices: pd.DataFrame | None) -> Measured:
         rows.append(row)
     tested = {*sums.index.get_level_values("measure"), *(["price"] if prices is not None else [])}
     lacking = [claim for name, claim in CLAIMS.items() if name not in tested]
-    warnings = tuple(f"{one.said}: {UNKNOWN}; it needs {one.needs}" for one in lacking)
+    warnings = tuple(Unknown(f"{one.said}: {UNKNOWN}; it needs {one.needs}") for one in lacking)
     text = (
         "What is said of customers of long standing, held against these. between: later years of tenure "
         "less first years, of whoever was there; it confuses time with who is left (survivorship). "
@@ -307,7 +307,9 @@ def _worth(asked: Asked, sums: pd.DataFrame) -> Measured:
         "did in the year before. Keeping them costs too, and that is not taken off; the second figure is "
         "the careful one."
     )
-    warnings = () if whole[0] else ("less than a year of data: last year's defections cannot be known",)
+    warnings = (
+        () if whole[0] else (Unknown("less than a year of data: last year's defections cannot be known"),)
+    )
     return Measured("claims_defections", "What fewer defections are worth", text, table, warnings)
 
 

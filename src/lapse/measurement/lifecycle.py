@@ -29,7 +29,7 @@ from lapse.measurement.asked import Asked
 from lapse.measurement.costs import read_costs
 from lapse.measurement.lifecycle_sums import CELLS, COHORTS, KEYS, MARGINS, YEARS, collect
 from lapse.measurement.payback import payback_of, payback_table
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Unknown
 from lapse.measurement.unit_costs import Bounded, acquisition_cost, first, named, per_cost, per_count, rate
 from lapse.schema import to_date
 
@@ -204,7 +204,9 @@ def _warnings(
 ) -> Iterator[str]:
     """Yield what was left out, each with its count."""
     if lifecycle.costs is None:
-        yield "no table of costs (measure.lifecycle.costs): what leads and customers cost cannot be known"
+        yield Unknown(
+            "no table of costs (measure.lifecycle.costs): what leads and customers cost cannot be known"
+        )
         return
     later = cells[~cells["closed_month"] & cells["cost"].notna()]
     if len(later):
@@ -218,7 +220,9 @@ def _warnings(
     by_channel = here.assign(known=here["cost"].notna()).groupby("channel")
     people, known = by_channel[counted].sum(), by_channel["known"].any()
     if len(without := people[(people > 0) & ~known]):
-        yield f"{_listed(without.index)}: {without.sum():,.0f} {what} and no costs, so theirs cannot be known"
+        yield Unknown(
+            f"{_listed(without.index)}: {without.sum():,.0f} {what} and no costs, so theirs cannot be known"
+        )
     if len(unknown := by_channel["cost"].sum()[(people == 0) & known]):
         yield (
             f"{_listed(unknown.index)}: costs of {unknown.sum():,.2f} {asked.business.currency} and no "
@@ -239,7 +243,9 @@ def _warnings(
 def _lead_warnings(cells: pd.DataFrame, lifecycle: Lifecycle) -> Iterator[str]:
     total = cells.sum(numeric_only=True)
     if not total["closed"]:
-        yield f"no lead's window of {lifecycle.window} days has closed: conversion cannot be known yet"
+        yield Unknown(
+            f"no lead's window of {lifecycle.window} days has closed: conversion cannot be known yet"
+        )
     if total["without_lead"]:
         yield f"{total['without_lead']:,.0f} customers came without a lead: they are in no rate and no cost"
 

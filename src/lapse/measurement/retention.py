@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lapse.features.wording import counted
 from lapse.measurement.asked import Asked, Unit
 from lapse.measurement.groups import ALL, Split, require_few, split_names, splits_of
 from lapse.measurement.moments import cross_sums, customer_sums
 from lapse.measurement.periods import UNITS, Rows, money_by_period, money_of, name_of, rows_of
 from lapse.measurement.pictures import draw_rates
 from lapse.measurement.rates import clustered_ratio, clustered_share, wilson
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Misleading, Unknown
 from lapse.schema import Bucket, Float64, to_date
 
 CELLS, CUSTOMERS, PAIRS, LATE = (
@@ -190,25 +191,31 @@ def _too_early(asked: Asked, unit: Unit) -> tuple[str, ...]:
     if not (early := int(np.count_nonzero(edges < asked.settled_from - 1))):
         return ()
     first = to_date(asked.settled_from)
-    return (f"{early:,} {unit}s that begin before {first} are left out: nobody could lapse until then",)
+    return (f"left out: {counted(early, unit)} that began before {first}, as nobody could lapse until then",)
 
 
 def _warnings(frame: pd.DataFrame, late: dict[str, float], unit: Unit) -> tuple[str, ...]:
     closed = frame[(frame["split"] == ALL) & (frame["status"] == "closed")]
-    told = []
+    told: list[str] = []
     if not len(closed):
-        told.append(f"no whole {unit} with customers at its start has closed: there is no rate by {unit}")
+        told.append(
+            Unknown(f"no whole {unit} with customers at its start has closed: there is no rate by {unit}")
+        )
     elif not late["amount"]:
-        told.append(f"no rate of money by {unit}: value.revenue has no amount in any {unit}")
+        told.append(Unknown(f"no rate of money by {unit}: value.revenue has no amount in any {unit}"))
     elif closed["gross_rate"].isna().all():
-        told.append(f"no rate of money by {unit}: the tables hold no whole {unit} before a closed one")
+        told.append(
+            Unknown(f"no rate of money by {unit}: the tables hold no whole {unit} before a closed one")
+        )
     if (empty := int((closed["customers"] == 0).sum())) > 0:
         told.append(f"{empty:,} {unit}s without a customer at their start have no rate")
     if late["late"] > _LATE_SHARE * late["amount"]:
         share = late["late"] / late["amount"]
         told.append(
-            f"{share:.1%} of the money became known after its {unit} had closed, and counts nowhere: "
-            "rates are as they were known when the period closed"
+            Misleading(
+                f"{share:.1%} of the money became known after its {unit} had closed, and counts nowhere: "
+                "rates are as they were known when the period closed"
+            )
         )
     if late["below_zero"] > 0:
         told.append(
