@@ -18,7 +18,7 @@ import pandas as pd
 
 from lapse import __version__, pages
 from lapse.config import Business
-from lapse.measurement.glossary import UNSHOWN, Word, word_of
+from lapse.measurement.glossary import UNSHOWN, VALUES, Word, word_of
 from lapse.measurement.groups import ALL
 from lapse.measurement.headlines import summary_of
 from lapse.measurement.told import Measured
@@ -131,11 +131,11 @@ def shown(one: Measured, currency: str = "") -> Shown:
     currency : str, optional
         In headings of columns that hold money.
     """
-    frame = _with_groups(one.frame)
+    frame = _with_groups(one.name, one.frame)
     empty = [name for name in map(str, frame) if len(frame) and frame[name].isna().all()]
     every = list(_columns(one.name, frame))
     columns = tuple(column for column in every if column.name not in empty)
-    body = frame.head(_MOST_ROWS).to_dict("records")
+    body = frame.head(_MOST_ROWS if len(columns) > 1 or not empty else 0).to_dict("records")
     rows = tuple(tuple(column.cell(row) for column in columns) for row in body)
     return Shown(
         name=one.name,
@@ -148,15 +148,15 @@ def shown(one: Measured, currency: str = "") -> Shown:
         head=tuple(_heading(column.word, currency) for column in columns),
         rows=rows[:_FIRST_ROWS],
         more=rows[_FIRST_ROWS:],
-        left_out=len(frame) - len(rows),
+        left_out=len(frame) - len(rows) if rows else 0,
         has_missing=any(cell.text == MISSING for row in rows for cell in row),
         unknown=tuple(_heading(column.word, currency) for column in every if column.name in empty),
     )
 
 
-def _with_groups(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its split and level as one column, none where there is one group; less what is unshown."""
-    kept = frame.drop(columns=[name for name in frame if name in UNSHOWN])
+def _with_groups(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what is shown of a table, its split and level as one column, none where there is one group."""
+    kept = frame.drop(columns=[name for name in frame if {name, f"{table}.{name}"} & UNSHOWN])
     if not {"split", "level"} <= set(kept):
         return kept
     names = [
@@ -183,7 +183,11 @@ def _columns(table: str, frame: pd.DataFrame) -> Iterator[Column]:
         def cell(
             row: dict[Hashable, Any], name: str = name, word: Word = word, between: list[str] = between
         ) -> Cell:
-            told = str(row[name]) if name == "customer_id" else number(row[name], word.kind)
+            told = (
+                str(row[name])
+                if name == "customer_id"
+                else VALUES.get(row[name], number(row[name], word.kind))
+            )
             if told == MISSING:
                 return Cell(STILL_OPEN if row.get("status") == "open" else MISSING)
             return Cell(told, " to ".join(number(row[bound], word.kind) for bound in between))

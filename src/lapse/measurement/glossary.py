@@ -31,9 +31,12 @@ class Word(NamedTuple):
     kind: Kind = ""
 
 
-UNSHOWN = frozenset(
-    {"starts_on", "statistic", "degrees_of_freedom", "p_value", "sbg", "sbg_alpha", "sbg_beta"}
-)
+UNSHOWN: frozenset[str] = frozenset(
+    {
+        "starts_on", "kept", "returned", "statistic", "degrees_of_freedom", "p_value", "sbg", "sbg_alpha",
+        "sbg_beta", "retention_lifetimes.customers",
+    }
+)  # fmt: skip
 """Columns that are in the files alone: they are for machines and for those who check a test."""
 
 _RATES: Mapping[str, Word] = {
@@ -70,10 +73,8 @@ _RATES: Mapping[str, Word] = {
     "newly_won": Word(
         "of them new",
         "customers at the start who first came in the period before: they brought only part of a period "
-        "then, so money kept with growth is too high for them",
+        "then, so rates of money are too high for them",
     ),
-    "kept": Word("kept"),
-    "returned": Word("back again", "lapsed within the period and customers again at its end"),
     "customer_periods": Word(
         "customer periods", "periods that customers began, all together: a customer counts in each"
     ),
@@ -110,15 +111,14 @@ _RATES: Mapping[str, Word] = {
 
 _LIFETIMES: Mapping[str, Word] = {
     "agree": Word("methods agree", "whether all lifetimes lie within 10 % of that of the constant rate"),
+    "retention_lifetimes.rate": Word("rate", "customers kept over all closed periods", "share"),
     "constant": Word(
-        "lifetime at a constant rate", "1/(1-r), r the rate: periods begun if all customers are alike"
+        "lifetime, constant rate", "1/(1-r), r the rate: periods begun if all customers are alike"
     ),
-    "limit": Word(
-        "looked ahead", "periods up to which lifetimes are counted, from value.limit of the config"
-    ),
-    "constant_to_limit": Word("constant rate, so far ahead", "(1 - r^L)/(1 - r), L the periods looked ahead"),
+    "limit": Word("ahead", "periods up to which lifetimes are counted, from value.limit of the config"),
+    "constant_to_limit": Word("constant rate, ahead", "(1 - r^L)/(1 - r), L the periods looked ahead"),
     "sbg_to_limit": Word(
-        "customers differ, so far ahead",
+        "mixed rates, ahead",
         "shifted-beta-geometric model (sBG): each customer has a rate of its own, so those who remain stay "
         "longer",
     ),
@@ -126,14 +126,15 @@ _LIFETIMES: Mapping[str, Word] = {
     "km_to_seen": Word(
         "as seen", "mean periods begun, up to those seen, by Kaplan and Meier: no model, tenures as they were"
     ),
-    "constant_to_seen": Word("constant rate, as far as seen"),
+    "constant_to_seen": Word("constant rate, as seen", "counted up to the periods that were seen"),
     "sbg_rate_still": Word(
-        "rate of who stayed so long", "of those who reached the last period seen (sBG)", "share"
+        "rate after that", "retention rate of those who stayed as long as was seen (sBG)", "share"
     ),
     "sbg_still_to_limit": Word(
-        "they begin, customers differ", "periods that those who stayed so long still begin (sBG)"
+        "mixed rates, then",
+        "periods that those who stayed as long as was seen still begin, as far as is looked ahead (sBG)",
     ),
-    "constant_still_to_limit": Word("they begin, constant rate"),
+    "constant_still_to_limit": Word("constant rate, then", "the same if all customers were alike"),
 }
 
 _TIERS: Mapping[str, Word] = {
@@ -254,6 +255,13 @@ _CLAIMS: Mapping[str, Word] = {
     "claims_defections.unit": Word("in"),
     "claims_defections.value": Word("so much"),
 }
+
+VALUES: Mapping[object, str] = {
+    "defections_fewer": "defections fewer",
+    "worth_like_those_who_stayed": "worth, if they were like those who stayed",
+    "worth_like_those_who_left": "worth, if they were like those who lapsed",
+}
+"""Words for values that stand in tables as names."""
 
 WORDS: Mapping[str, Word] = {
     **_RATES, **_LIFETIMES, **_TIERS, **_LADDER, **_WORTH, **_LIFECYCLE, **_CLAIMS,

@@ -15,6 +15,7 @@ import pandas as pd
 
 from lapse.measurement.groups import ALL
 from lapse.measurement.periods import UNITS
+from lapse.measurement.retention import MOST_NEW
 from lapse.measurement.told import Measured, gravity
 from lapse.pages.figures import Kind, number
 
@@ -34,11 +35,12 @@ class Headline:
 
 @dataclass(frozen=True)
 class Warned:
-    """One warning with the name and the title of its table."""
+    """The gravest warning of a table, with the table's name and title, and how many others it has."""
 
     table: str
     title: str
     text: str
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Summary:
         At the end of the last closed month.
     verdicts : tuple of (claim, verdict)
     warnings : tuple of Warned
-        Those that say a figure misleads come first, then what cannot be known, then the others.
+        One of each table that has any. Those that say a figure misleads come first, then what cannot be
+        known, then the others.
     """
 
     headlines: tuple[Headline, ...]
@@ -62,6 +65,11 @@ class Summary:
     rungs: tuple[tuple[str, ...], ...]
     verdicts: tuple[tuple[str, ...], ...]
     warnings: tuple[Warned, ...]
+
+    @property
+    def n_warnings(self) -> int:
+        """How many warnings there are, those that are only counted here included."""
+        return sum(1 + one.others for one in self.warnings)
 
 
 def summary_of(measured: Sequence[Measured], currency: str) -> Summary:
@@ -74,7 +82,11 @@ def summary_of(measured: Sequence[Measured], currency: str) -> Summary:
     currency : str
     """
     tables = {one.name: one.frame for one in measured}
-    warned = [Warned(one.name, one.title, warning) for one in measured for warning in one.warnings]
+    warned = [
+        Warned(one.name, one.title, min(one.warnings, key=gravity), len(one.warnings) - 1)
+        for one in measured
+        if one.warnings
+    ]
     return Summary(
         headlines=tuple(_headlines(tables, currency)),
         tiers=tuple(_tiers(tables.get("pyramid"))),
@@ -110,10 +122,14 @@ def _last_closed(tables: Mapping[str, pd.DataFrame]) -> tuple[str, dict[str, Any
 def _kept(unit: str, row: Mapping[str, Any]) -> Iterator[Headline]:
     table, period = f"retention_by_{unit}", row["period"]
     beside = f"{_between(row, 'rate', 'share')}, of {number(int(row['customers']))} at its start"
+    if row["returned"] > 0:
+        beside += f"; {number(row['rate_with_returned'], 'share')} with who came back"
     yield Headline(table, f"customers kept in {period}", number(row["rate"], "share"), beside)
     if pd.notna(row["gross_rate"]):
-        grown = f"; {number(row['net_rate'], 'share')} with growth"
-        beside = _between(row, "gross_rate", "share") + grown
+        new = row["newly_won"] / row["customers"]
+        grown = f"{number(row['net_rate'], 'share')} with growth"
+        more = f"too high, as {new:.0%} of them were new" if new > MOST_NEW else grown
+        beside = f"{_between(row, 'gross_rate', 'share')}; {more}"
         yield Headline(table, f"their money kept in {period}", number(row["gross_rate"], "share"), beside)
 
 
@@ -124,7 +140,7 @@ def _lifetime(frame: pd.DataFrame | None, unit: str) -> Iterator[Headline]:
         told = {True: "methods agree", False: "but the methods disagree"}
         agree = "too little seen to compare methods" if row["agree"] is None else told[bool(row["agree"])]
         title = f"lifetime that {number(row['rate'], 'share')} a {unit} implies"
-        figure = f"{row['constant']:,.1f} {unit}s"
+        figure = f"{number(row['constant'])} {unit}s"
         yield Headline("retention_lifetimes", title, figure, f"{_between(row, 'constant')}; {agree}")
 
 

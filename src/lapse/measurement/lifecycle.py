@@ -26,7 +26,6 @@ import pandas as pd
 from lapse.config.sections import Lifecycle
 from lapse.measurement.acquisition import NO_LEAD, last_day_of
 from lapse.measurement.asked import Asked
-from lapse.measurement.costs import read_costs
 from lapse.measurement.lifecycle_sums import CELLS, COHORTS, KEYS, MARGINS, YEARS, collect
 from lapse.measurement.payback import payback_of, payback_table
 from lapse.measurement.told import Measured, Unknown
@@ -43,13 +42,7 @@ _MOST_TOLD = 8
 
 
 def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
-    """Return ``lifecycle_channels``, ``lifecycle_months`` and ``lifecycle_payback``.
-
-    Raises
-    ------
-    DataError
-        With everything that is wrong with the table of costs.
-    """
+    """Return ``lifecycle_channels``, ``lifecycle_months`` and ``lifecycle_payback``."""
     lifecycle = asked.business.measure.lifecycle
     if lifecycle is None or lifecycle.channel is None:
         return []
@@ -86,9 +79,9 @@ def with_costs(asked: Asked, cells: pd.DataFrame, lifecycle: Lifecycle) -> pd.Da
         Keys, counts (0 where only a cost is known), cost, ``closed_month`` (the month is over) and
         ``settled`` (the windows of all its leads are closed).
     """
-    costs = pd.DataFrame({"month": [], "channel": [], "campaign": [], "cost": []})
-    if lifecycle.costs is not None:
-        costs = read_costs(lifecycle.costs, campaigns=lifecycle.campaign is not None)
+    costs = asked.given.costs
+    if costs is None:
+        costs = pd.DataFrame({"month": [], "channel": [], "campaign": [], "cost": []})
     keys = ["month", *KEYS]
     joined = cells.merge(costs.astype({"month": "int64"}), on=keys, how="outer", validate="1:1")
     joined = joined.fillna({str(name): 0.0 for name in cells if name not in keys})
@@ -203,7 +196,7 @@ def _warnings(
     asked: Asked, cells: pd.DataFrame, channels: pd.DataFrame, lifecycle: Lifecycle
 ) -> Iterator[str]:
     """Yield what was left out, each with its count."""
-    if lifecycle.costs is None:
+    if asked.given.costs is None:
         yield Unknown(
             "no table of costs (measure.lifecycle.costs): what leads and customers cost cannot be known"
         )

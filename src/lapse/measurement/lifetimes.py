@@ -50,11 +50,11 @@ FAR = 0.10
 _BOUNDS = ("", "_lower", "_upper")
 _DAYS: Mapping[Unit, float] = {"month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
 _TEXT = (
-    "Periods that a customer begins, the first one and the grace included. The constant rate, 1/(1-r), "
-    "takes all customers for alike; the shifted-beta-geometric (sBG) lets them differ; Kaplan-Meier (km) "
-    "takes tenures as they were seen. 'Still' is what those have before them who stayed as long as was "
-    "seen: there 1/(1-r) goes wrong first. Lifetimes agree where they lie within 10 % of the constant "
-    "one."
+    "Periods that a customer begins, the first one and the grace included. The constant rate, 1/(1-r), takes "
+    "all customers for alike; mixed rates, the shifted-beta-geometric model (sBG), let them differ; as seen "
+    "is by Kaplan and Meier, who take tenures as they were. 'Then' is what those have before them who stayed "
+    "as long as was seen: there 1/(1-r) goes wrong first. Methods agree where they lie within 10 % of the "
+    "constant rate."
 )
 
 
@@ -270,7 +270,7 @@ def _all_warnings(frame: pd.DataFrame) -> tuple[str, ...]:
 
 def _warnings(row: Mapping[Any, Any]) -> list[str]:
     """Return where the lifetimes of one row disagree, and by how much."""
-    unit, rate, told = row["unit"], f"{row['rate']:.1%}", []
+    unit, rate, told = row["unit"], f"{row['rate']:.1%}", list[str]()
     if (apart := _apart(row["sbg_still_to_limit"], row["constant_still_to_limit"])) is not None:
         told.append(
             Misleading(

@@ -186,8 +186,8 @@ def price_table(asked: Asked, sums: pd.DataFrame) -> Measured:
     text = (
         f"Customers who had a price rise in a month, and the share of them that lapsed within {horizon} days "
         f"after its end, beside those who had none for {horizon} days, a customer counting once a month. "
-        "difference compares within a month and a year of tenure. This is observed, not tried: who gets a "
-        "rise, and when, is not left to chance; often with a renewal, when customers leave anyway."
+        "The difference is taken within a month and a year of tenure. This is observed, not tried: who gets "
+        "a rise, and when, is not left to chance; often with a renewal, when customers leave anyway."
     )
     kind = price_event(asked.business)
     warnings = (

@@ -135,12 +135,13 @@ def _standing(
     """Return the tiers of one date and how concentrated value is; missing where values cannot be known."""
     by = " by lifetime value" if name == "pyramid_clv" else ""
     value = np.empty(0) if known is None else known.to_numpy(np.float64)
+    of = "" if known is None else f", of {len(value):,} customers at risk"
     table = _tier_table(value, fit_tiers(value, rule))
     if known is None:
         table.loc[:, table.columns != "tier"] = np.nan
     text = (
-        f"Tiers by {what}: {len(value):,} customers at risk. lead costs more than it brings. All customers "
-        "are counted, so there are no intervals; equal values share a tier."
+        f"Tiers by {what}{of}. The tier 'lead' costs more than it brings. All customers are counted, so "
+        "there are no intervals; equal values share a tier."
     )
     spread = concentration_table(value)
     shared = (

@@ -204,7 +204,7 @@ def _stays(sums: pd.DataFrame, moves: pd.DataFrame) -> Measured:
             warnings.append(warning)
     text = (
         "How many month ends customers spend on a rung before they leave it, up, down or for good, from "
-        "stays whose beginning was seen; the mean is of stays cut at limit_months, the last age that "
+        "stays whose beginning was seen; the mean is of stays cut at the last age that "
         f"{LEAST_STAYS} stays reached. Beside it 1/(1-p), p the share that stays from month to month, as "
         "if all left at one constant rate."
     )

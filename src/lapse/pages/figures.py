@@ -91,4 +91,4 @@ def _probability(value: float) -> str:
 def _plain(value: float) -> str:
     if value.is_integer() or abs(value) >= 1000:
         return f"{value + 0.0:,.0f}"
-    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
