@@ -241,16 +241,20 @@ def measure(
         from lapse.history import read
         from lapse.history.room import room_of
         from lapse.jobs.measure import measure as measured
-        from lapse.jobs.measure import require_folder, require_tables, stages
+        from lapse.jobs.measure import stages
+        from lapse.jobs.own_folder import require_folder
         from lapse.jobs.progress import reporting
+        from lapse.measurement.given import read_given
+        from lapse.schema import to_date
 
         day, _, business = all_of(lambda: day_of(as_of), lambda: room_of(memory), lambda: load(config))
-        all_of(lambda: require_folder(business), lambda: require_tables(business))
+        _, given = all_of(lambda: require_folder(business, as_of=day), lambda: read_given(business))
         with (
             read(business, memory=memory) as history,
             reporting(f"measure {business.business}", stages(history)) as advance,
         ):
-            found = measured(history, day, advance)
+            require_folder(business, as_of=day or to_date(history.data_end))
+            found = measured(history, day, advance, given=given)
         files = found.write()
     warn(found.warnings)
     document = {

@@ -34,6 +34,11 @@ def told(scores: dict[str, object], row: int = 5, width: int = 110, **more: str)
     )
 
 
+def test_the_tier_says_what_it_goes_by():
+    (line,) = (line for line in told(SCORES).splitlines() if "gold" in line)
+    assert line.split("  ")[0].strip() == "tier, by lifetime value"
+
+
 def test_scores_are_told_with_their_units_and_intervals():
     text = told(SCORES)
     assert text.startswith("customer m-17 as of 2025-06-30")

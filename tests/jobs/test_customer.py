@@ -104,10 +104,19 @@ def test_nobody_of_that_id_is_refused_with_the_nearest_ones(shop: Place, parts: 
     with pytest.raises(DataError, match=f"customer '{somebody}x'.*got nobody") as refused:
         explain_customer(parts, shop.model, f"{somebody}x", AS_OF)
     hint = refused.value.problems[0].hint
-    assert hint.startswith("near it: ")
+    assert hint.startswith("ids are whole numbers in these tables; near it: ")
     assert somebody in hint
     with pytest.raises(DataError, match="customer '§'") as refused:
         explain_customer(parts, shop.model, "§", AS_OF)
+    assert refused.value.problems[0].hint == "ids are whole numbers in these tables"
+    with pytest.raises(DataError) as refused:
+        explain_customer(parts, shop.model, f"{somebody}0", AS_OF)
+    assert refused.value.problems[0].hint.startswith("near it: "), "it is a number, though nobody's"
+
+
+def test_texts_are_ids_where_ids_are_texts(gym: Place) -> None:
+    with pytest.raises(DataError) as refused:
+        explain_customer(gym.history, gym.model, "§", AS_OF)
     assert refused.value.problems[0].hint == ""
 
 
@@ -123,7 +132,7 @@ def test_a_customer_known_only_later_is_refused_and_no_hint_either(shop: Place, 
     assert explain_customer(parts, shop.model, later, to_date(day)).account.customer_id is not None
     with pytest.raises(DataError) as refused:
         explain_customer(parts, shop.model, f"{later}x", earlier)
-    assert later not in refused.value.problems[0].hint.removeprefix("near it: ").split(", ")
+    assert later not in refused.value.problems[0].hint.partition("near it: ")[2].split(", ")
 
 
 def test_a_page_is_written_whole_or_refused_before_the_work(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ import lapse
 from lapse.demo import write_demo
 from lapse.errors import ConfigError, DataError
 from lapse.jobs.measure import add_up, pieces_of, stages
+from lapse.jobs.own_folder import require_folder
+from lapse.measurement.given import read_given
+from lapse.measurement.glossary import UNSHOWN, WORDS, word_of
 from tests.measurement import worlds
 from tests.measurement.test_retention import world
 from tests.test_cli import run
@@ -37,6 +42,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "others.csv").write_text("name,measure,unit,period,rate\nRival,logo,year,2023,0.3\n")
     raw = yaml.safe_load(config.read_text())
     raw["measure"] = {"segments": ["channel"], "products": ["category"], "benchmarks": "others.csv"}
+    raw["measure"]["lifecycle"] = {"channel": "channel", "costs": "costs.csv"}
+    months = pd.period_range("2022-01", "2024-12", freq="M")
+    costs = [
+        f"{month},{channel},{100 + month.month}" for month in months for channel in ("referral", "organic")
+    ]
+    (folder / "costs.csv").write_text("\n".join(["period,channel,cost", *costs]) + "\n")
     config.write_text(yaml.safe_dump(raw))
     return config
 
@@ -120,13 +131,45 @@ def test_rows_that_become_known_later_change_no_table(shop: Path, tmp_path: Path
 def test_a_page_and_its_tables_are_replaced_together(shop: Path, tmp_path: Path) -> None:
     with lapse.read(lapse.load(shop)) as history:
         found = lapse.measure(history, "2024-03-31")
-    stale = tmp_path / "as_of=2024-03-31" / "stale.parquet"
-    stale.parent.mkdir()
-    stale.write_text("of another run")
-    files = found.write(tmp_path)
+    folder = tmp_path / "as_of=2024-03-31"
+    one, *_ = found.write(tmp_path)
+    stale = one.rename(folder / "stale.parquet")  # of another version of lapse, say
+    assert sorted(found.write(tmp_path)) == sorted(folder.iterdir())
     assert not stale.exists()
-    assert sorted(files) == sorted(stale.parent.iterdir())
-    assert [path.name for path in tmp_path.iterdir()] == ["as_of=2024-03-31"]
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "orders.parquet", "measure.html", "sub"])
+def test_what_others_wrote_is_never_replaced(shop: Path, tmp_path: Path, name: str) -> None:
+    business = lapse.load(changed(shop, tmp_path, path="out"))
+    other = tmp_path / "out" / "as_of=2024-12-31" / name
+    other.parent.mkdir(parents=True)
+    if name == "sub":
+        other.mkdir()
+    elif name == "orders.parquet":
+        pd.DataFrame({"mine": [1]}).to_parquet(other)
+    else:
+        other.write_text("mine")
+    with pytest.raises(ConfigError) as refused:
+        require_folder(business, as_of=date(2024, 12, 31))
+    assert [(problem.what, problem.got) for problem in refused.value.problems] == [("measure.path", name)]
+    require_folder(business, as_of=date(2024, 12, 30))
+
+
+def test_a_folder_of_others_is_refused_before_the_work(shop: Path, tmp_path: Path) -> None:
+    config = changed(shop, tmp_path, path="out")
+    other = tmp_path / "out" / "as_of=2024-12-31" / "notes.txt"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    for arguments in ((), ("--as-of", "2024-12-31")):
+        told = run("measure", config, *arguments, "--json")
+        assert told.returncode == 2
+        assert json.loads(told.stdout)["problems"][0]["got"] == "notes.txt"
+        assert "measure shop" not in told.stderr
+    with lapse.read(lapse.load(config)) as history, pytest.raises(ConfigError, match=r"notes\.txt"):
+        lapse.measure(history).write()
+    assert [path.name for path in other.parent.iterdir()] == ["notes.txt"]
+    assert other.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -173,6 +216,64 @@ def test_tables_of_rates_and_costs_are_refused_together_before_anything_is_read(
     where = [Path(problem["where"]).name for problem in json.loads(told.stdout)["problems"]]
     assert {name.split(" ")[0].strip("'") for name in where} == {"rates.csv", "costs.csv"}
     assert "measure shop" not in told.stderr
+
+
+def test_tables_of_rates_and_costs_are_read_once(shop: Path, tmp_path: Path) -> None:
+    for name in ("others.csv", "costs.csv"):
+        shutil.copy(shop.parent / name, tmp_path)
+    lifecycle = {"channel": "channel", "costs": "costs.csv"}
+    business = lapse.load(changed(shop, tmp_path, benchmarks="others.csv", lifecycle=lifecycle))
+    with lapse.read(business) as history:
+        given = read_given(business)
+        for name in ("others.csv", "costs.csv"):
+            (tmp_path / name).unlink()
+        found = lapse.measure(history, given=given)
+        with pytest.raises(DataError) as refused:
+            lapse.measure(history)
+    assert found.tables["benchmarks"]["ours"].notna().all()
+    assert found.tables["lifecycle_channels"]["cost"].sum() > 0
+    assert len(refused.value.problems) == 2, "both are missed at once"
+
+
+def test_every_column_has_a_word(shop: Path) -> None:
+    with lapse.read(lapse.load(shop)) as history:
+        tables = lapse.measure(history).tables
+    words = set(WORDS.values())
+    raw = [
+        f"{table}.{name}"
+        for table, frame in tables.items()
+        for name in frame
+        if name not in UNSHOWN | {"split", "level"}
+        and not name.endswith(("_lower", "_upper"))
+        and word_of(table, name) not in words
+    ]
+    assert len(tables) > 25
+    assert raw == []
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium to draw the page with")
+def test_no_table_is_cut_off_on_a_screen_of_1200_pixels(shop: Path, tmp_path: Path) -> None:
+    """A script that only this test adds writes how wide each table's box is, and what is in it."""
+    with lapse.read(lapse.load(shop)) as history:
+        page = lapse.measure(history).page()
+    script = (
+        "<script>document.querySelectorAll('details').forEach(d => d.open = true);"
+        "const wide = [...document.querySelectorAll('.scroll')].map(b =>"
+        " [b.getAttribute('aria-label'), b.scrollWidth - b.clientWidth, getComputedStyle(b).overflowX]);"
+        "document.body.textContent ="
+        " JSON.stringify([document.documentElement.scrollWidth, wide]) + '#end';</script></body>"
+    )
+    file = tmp_path / "page.html"
+    file.write_text(page.replace("</body>", script), encoding="utf-8")
+    told = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900", "--dump-dom",
+         file.as_uri()], capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    width, boxes = json.loads(re.search(r"<body[^>]*>(.*)#end", told.stdout, re.S)[1])  # type: ignore[index]
+    assert width <= 1200, "the page itself does not scroll sideways"
+    assert len(boxes) > 25
+    assert {how for *_, how in boxes} == {"auto"}, "what is wider on a narrow screen scrolls in its box"
+    assert [title for title, over, _ in boxes if over > 0] == []
 
 
 def test_names_that_are_not_mapped_are_refused_all_at_once(shop: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 import lapse
 from lapse.cohort.outcomes import at_risk, known_snapshots
@@ -59,6 +60,44 @@ def test_the_pyramid_is_that_of_the_scored(history: History, tmp_path: Path) -> 
     assert table.customers["platinum"] == int(0.05 * len(rows))
     assert any("hindsight" in warning for warning in found.warnings)
     assert "pyramid_clv" in found.page()
+
+
+def test_lifetime_value_against_cost_is_that_of_the_tables(tmp_path: Path) -> None:
+    """What customers brought since their first order and what is expected of them, by channel, over costs."""
+    config = write_demo("shop", tmp_path, n_customers=150, seed=6)
+    months = pd.period_range("2022-02", "2024-12", freq="M").astype(str)
+    spent = pd.DataFrame([(month, channel, 80.0 + 7 * place) for place, month in enumerate(months)
+                          for channel in ("referral", "organic", "radio")],
+                         columns=["period", "channel", "cost"]).drop(index=[30, 31])  # fmt: skip
+    spent.to_csv(tmp_path / "costs.csv", index=False)
+    raw = yaml.safe_load(config.read_text())
+    raw["measure"] = {"lifecycle": {"channel": "channel", "costs": "costs.csv"}}
+    config.write_text(yaml.safe_dump(raw))
+    folder = tmp_path / "scored"
+    folder.mkdir()
+    with lapse.read(lapse.load(config)) as history:
+        clv = scores(history, folder).set_index("customer_id")["clv"]
+        found = lapse.measure(history, scores=folder).tables["lifecycle_value"].set_index("channel")
+    orders, refunds, customers = (
+        pd.read_parquet(tmp_path / "data" / f"{name}.parquet") for name in ("orders", "refunds", "customers")
+    )
+    refunds = refunds[pd.to_datetime(refunds.booked_at) < "2025-01-01"]
+    people = pd.DataFrame({"first": pd.to_datetime(orders.groupby("customer_no").ordered_at.min())})
+    money = [
+        part.groupby("customer_no").amount.sum().reindex(people.index).fillna(0) for part in (orders, refunds)
+    ]
+    people["worth"] = 0.30 * sum(money) + clv.reindex(people.index).fillna(0)
+    people["channel"] = customers.set_index("customer_no").channel
+    people["period"] = people["first"].dt.to_period("M").astype(str)
+    assert set(found.index) == set(people.channel)
+    for channel, mine in people.groupby("channel"):
+        cells = spent[spent.channel == channel]
+        won = mine.period.isin(cells.period).sum()
+        assert found.customers[channel] == len(mine)
+        assert found.worth_mean[channel] == pytest.approx(mine.worth.mean(), abs=1e-3)
+        ratio = mine.worth.mean() * won / cells.cost.sum() if len(cells) else np.nan
+        assert found.worth_per_cost[channel] == pytest.approx(ratio, rel=1e-5, nan_ok=True)
+    assert found.worth_per_cost.notna().sum() == 2
 
 
 def test_without_scores_of_that_very_date_all_is_missing(history: History, tmp_path: Path) -> None:

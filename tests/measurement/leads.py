@@ -14,6 +14,7 @@ import pandas as pd
 
 from lapse.config import Business
 from lapse.measurement.asked import Asked
+from lapse.measurement.given import read_given
 from lapse.measurement.told import Measured
 from lapse.schema import Bucket, to_day
 from tests.building import bucket
@@ -121,7 +122,7 @@ def buckets_of(frames: Mapping[str, pd.DataFrame], cuts: int = 1) -> list[Bucket
 def sums_of(
     part: ModuleType, buckets: list[Bucket], business: Business, as_of: int = AS_OF
 ) -> tuple[Asked, dict[str, pd.DataFrame]]:
-    asked = Asked(business, FIRST, as_of)
+    asked = Asked(business, FIRST, as_of, given=read_given(business))
     return asked, added_up(asked, part, buckets)
 
 

@@ -67,7 +67,7 @@ def test_periods_in_which_nobody_could_lapse_are_left_out_and_told() -> None:
     assert days == {day for day in before if day >= asked.settled_from - 1} != before
     table = retention.conclude(asked, added_up(asked, retention, buckets))[0]
     assert "nobody could lapse" in table.warnings[0]
-    assert table.warnings[0].startswith("4 months that begin before 2021-05-06")
+    assert table.warnings[0].startswith("left out: 4 months that began before 2021-05-06")
 
 
 def test_money_before_the_amounts_begin_is_missing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,7 @@ import pytest
 from lapse.errors import DataError
 from lapse.jobs.measure import add_up
 from lapse.measurement import benchmarks, retention
-from lapse.measurement.asked import Asked
-from tests.measurement import worlds
+from lapse.measurement.asked import Given
 from tests.measurement.test_retention import world
 
 HEAD = "name,measure,unit,period,rate\n"
@@ -31,7 +31,7 @@ def test_a_published_rate_stands_beside_ours(tmp_path: Path) -> None:
     ]
     file = written(tmp_path, HEAD + "\n".join(lines) + "\n")
     asked, bucket, *_ = world(3, True, 14, customers=60)
-    asked = Asked(worlds.business(grace=14, has_end=True, benchmarks=file), asked.first_day, asked.as_of)
+    asked = replace(asked, given=Given(benchmarks=benchmarks.read_benchmarks(file)))
     sums = add_up([retention.collect(asked, bucket)])
     told = benchmarks.conclude(asked, sums)[0]
     frame = told.frame
@@ -53,7 +53,7 @@ def test_an_open_period_of_ours_stays_missing(tmp_path: Path) -> None:
     frame = retention.conclude(asked, sums)[0].frame
     period = frame.loc[frame["status"] == "open", "period"].iloc[0]
     file = written(tmp_path, f"{HEAD}Rival,logo,month,{period},0.85\n")
-    asked = Asked(worlds.business(grace=14, has_end=True, benchmarks=file), asked.first_day, asked.as_of)
+    asked = replace(asked, given=Given(benchmarks=benchmarks.read_benchmarks(file)))
     assert pd.isna(benchmarks.conclude(asked, sums)[0].frame["ours"].iloc[0])
 
 

@@ -57,9 +57,9 @@ def years_by_hand(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
                     {
                         "customer": customer,
                         "year": year,
-                        "contacts": len(within["complaint"]),
+                        "contacts": sum(_was_there(orders, day) for day in within["complaint"].day),
                         "contacts_base": served,
-                        "referrals": len(within["referral"]),
+                        "referrals": sum(_was_there(orders, day) for day in within["referral"].day),
                         "referrals_base": served,
                         "breadth": within["order"]["product"].nunique() if served == 1 else 0,
                         "breadth_base": float(served == 1),
@@ -78,6 +78,21 @@ def _was_there(orders: pd.DataFrame, day: int) -> bool:
 def rate(rows: pd.DataFrame, name: str) -> float:
     base = rows[f"{name}_base"].sum()
     return rows[name].sum() / base if base > 0 else np.nan
+
+
+def test_contacts_after_the_lapse_cost_nothing_to_serve() -> None:
+    """They have no time at risk to be divided by: of two complaints that of the day of the lapse is none."""
+    orders = pd.DataFrame({"customer_id": "a", "day": [FIRST, FIRST + 20], "amount": 10.0})
+    lapse = FIRST + 20 + GRACE
+    complaints = pd.DataFrame({"customer_id": "a", "day": [lapse - 1, lapse]})
+    alone = bucket(["a"], {"order": orders.assign(product="tea"), "complaint": complaints,
+                           **dict.fromkeys(("refund", "referral"), orders.iloc[:0]),
+                           "contract": orders.iloc[:0].assign(end_day=0, end_known_day=0)},
+                   {"order": ("product",)})  # fmt: skip
+    asked = Asked(shop(), FIRST, FIRST + 400)
+    told = claims.conclude(asked, added_up(asked, claims, [alone]))
+    tenure = next(one.frame for one in told if one.name == "claims_by_tenure").set_index("claim")
+    assert tenure.loc["cost less to serve", "value"] == pytest.approx(1 / ((20 + GRACE) / 365))
 
 
 class TestClaims:

@@ -103,6 +103,16 @@ def test_what_is_known_later_changes_nothing() -> None:
         pd.testing.assert_frame_equal(told_of(asked, other)[name], frame)
 
 
+def test_what_is_surest_to_differ_stands_first() -> None:
+    asked, bucket, *_ = world(11, True, 14, customers=90, segments=("channel",), products=("product",))
+    tests = told_of(asked, bucket)["retention_comparison"]
+    p = tests["p_adjusted"].dropna()
+    assert len(p) > 6
+    assert p.is_monotonic_increasing
+    assert p.index.tolist() == list(range(len(p))), "what cannot be tested stands last"
+    assert tests["unit"].head(4).tolist() != ["month"] * 4, "the order is not that of the periods"
+
+
 def test_nothing_to_compare_is_said() -> None:
     asked, bucket, *_ = world(3, True, 14, days=40, segments=("channel",))
     sums = add_up([retention.collect(asked, bucket)])

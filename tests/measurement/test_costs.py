@@ -47,21 +47,41 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "2024-01,web,a,-5",  # below 0
         "2024-13,web,a,5",  # no month
         ",web,b,5",  # no period
+        "",  # no row, but a line
         "2024-02,,a,5",  # no channel
         '2024-02,fair,a,"1,5"',  # no number
         "2024-03,fair,a,5",
         "2024-03,fair,a,6",  # twice
+        "2023,web,a,x",  # two in one row
+        "2024-03,fair,a,6,7",  # a value too many
     ]
     told = refusal(tmp_path / "c.csv", "\n".join(lines))
-    found = {(problem.what, problem.got, problem.count) for problem in told.problems}
-    assert found == {
-        ("column 'cost'", "'-5'", 1),
-        ("column 'cost'", "'1,5'", 1),
-        ("column 'period'", "'2024-13'", 2),
-        ("column 'channel'", "''", 1),
-        ("rows", "2024-03, fair, a 2 times", None),
-    }
-    assert "row 2" in str(told)
+    assert [(problem.what, problem.got) for problem in told.problems] == [
+        ("row 11", "5"),
+        ("row 2, cost", "'-5'"),
+        ("row 3, period", "'2024-13'"),
+        ("row 4, period", "''"),
+        ("row 6, channel", "nothing"),
+        ("row 7, cost", "'1,5'"),
+        ("row 10, period", "'2023'"),
+        ("row 10, cost", "'x'"),
+        ("rows 8, 9", "2024-03, fair, a 2 times"),
+    ]
+    assert "a month such as 2024-03" in told.problems[2].expected
+
+
+def test_rows_of_a_parquet_file_are_numbered_from_1(tmp_path: Path) -> None:
+    pd.DataFrame(ROWS, columns=COLUMNS).assign(cost=[1.0, -2.0, None]).to_parquet(tmp_path / "c.parquet")
+    with pytest.raises(DataError) as caught:
+        read_costs(tmp_path / "c.parquet", campaigns=True)
+    assert [problem.what for problem in caught.value.problems] == ["row 2, cost", "row 3, cost"]
+
+
+def test_of_very_many_mistakes_the_rest_is_counted(tmp_path: Path) -> None:
+    lines = [f"2024-01,web,c{number},-1" for number in range(250)]
+    told = refusal(tmp_path / "c.csv", "\n".join(["period,channel,campaign,cost", *lines]))
+    assert len(told.problems) == 101
+    assert told.problems[-1].got == "150 more"
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,27 @@ def test_rates_are_those_of_a_count_day_by_day(drawn: tuple[int, bool, int]) -> 
             assert row["rate_with_returned"] == pytest.approx(present / len(own))
             interval = binomtest(int(own["kept"].sum()), len(own)).proportion_ci(method="wilson")
             assert (row["rate_lower"], row["rate_upper"]) == pytest.approx((interval.low, interval.high))
+            assert row["newly_won"] == sum(is_new(cover, one, length) for one in own.itertuples())
             check_money(row, own, all_money, length, asked)
         assert seen == 3 * len(fates)
+
+
+def is_new(cover: pd.DataFrame, row: Any, length: int) -> bool:
+    """Return whether nothing of a customer that was known at a period's start lies before the one before."""
+    opening = pd.Timestamp(0) + pd.Timedelta(days=int(row.start) + 1) - pd.DateOffset(months=length)
+    before = pd.Timestamp(0) + pd.to_timedelta(cover["day"], unit="D") < opening
+    return not (before & (cover["known_day"] <= row.start) & (cover["customer_id"] == row.customer_id)).any()
+
+
+def test_money_of_mostly_new_customers_is_warned_of() -> None:
+    asked, bucket, *_ = world(3, True, 14, customers=60)
+    sums = add_up([retention.collect(asked, bucket)])
+    for one in retention.conclude(asked, sums):
+        frame = one.frame[(one.frame["status"] == "closed") & one.frame["gross_rate"].notna()]
+        shares = frame["newly_won"] / frame["customers"]
+        told = [warning for warning in one.warnings if "rates of money are too high" in warning]
+        assert len(told) == int(len(shares) > 0 and shares.iloc[0] > 0.2)
+        assert all(warning.startswith(f"{shares.iloc[0]:.0%} of the customers") for warning in told)
 
 
 def check_money(row: dict[Any, Any], own: pd.DataFrame, money: list[Any], length: int, asked: Asked) -> None:

@@ -191,13 +191,33 @@ class TestOneStepAway:
             ("partner", 0): "contract in force",
         }
         found = {row.customer_id: tuple(row)[2:] for row in listed.itertuples()}
+        waits = ("supporter", 1)  # only time is missing: nobody to act on
         assert found == {
             customer: (rung, following, words[following, place], pytest.approx(value))
             for customer, (rung, following, place, value) in expected.items()
+            if (following, place) != waits
         }
-        counts = told["ladder_one_step_away"].frame.set_index(["rung", "next_rung", "missing"]).customers
+        away = told["ladder_one_step_away"].frame
+        assert (away["comes_with_time"] == (away["missing"] == words[waits])).all()
+        assert away["comes_with_time"].is_monotonic_increasing, "what can be acted on stands first"
+        counts = away.set_index(["rung", "next_rung", "missing"]).customers
         by_hand = pd.Series([(*one[:2], words[one[1], one[2]]) for one in expected.values()]).value_counts()
         assert counts.to_dict() == by_hand.to_dict()
+
+    def test_who_lacks_nothing_but_time_is_counted_apart_and_not_listed(self) -> None:
+        frames = {kind: rows.iloc[:0] for kind, rows in draw(0).items()}
+        soon = [("c00", AS_OF - 300 + 40 * place) for place in range(8)]  # 8 days with orders, tenure 300
+        often = [("c01", AS_OF - ago) for ago in (600, 450, 300, 100, 10)]  # 5 days with orders, tenure 600
+        orders = pd.DataFrame([*soon, *often], columns=["customer_id", "day"])
+        product = np.where(np.arange(len(orders)) % 2, "tea", "jam")
+        frames["order"] = orders.assign(known_day=orders.day, amount=10.0, product=product)
+        told = measured(rungs, frames, shop(RULES))
+        away = told["ladder_one_step_away"].frame
+        assert away[["missing", "comes_with_time", "customers"]].to_numpy().tolist() == [
+            ["order on 6 days or more", False, 1],
+            ["first order 500 days ago or more", True, 1],
+        ]
+        assert told["ladder_candidates"].frame["customer_id"].tolist() == ["c01"]
 
     def test_the_list_holds_the_most_valuable_for_each_rung(self, monkeypatch: pytest.MonkeyPatch) -> None:
         frames = draw(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapse.measurement import worth
+from lapse.measurement.told import Misleading
 from lapse.measurement.worth import SUGGESTED, points_of
 from tests.measurement.small_shop import (
     AS_OF,
@@ -111,3 +113,39 @@ def test_points_that_everybody_has_are_warned_of() -> None:
     rule = {"strategic": {"points": {"bought": {"when": [{"event": "order", "at_least": 1}]}}}}
     warnings = measured(worth, draw(0), shop(rule))["worth"].warnings
     assert "high for 100.0% of the customers" in warnings[0]
+    assert "points are now: bought for 1 order or more" in warnings[0]
+    assert isinstance(warnings[0], Misleading)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(deadline=None, max_examples=10)
+def test_a_limit_that_would_tell_customers_apart_is_named(seed: int) -> None:
+    often = {f"orders_{n}": {"when": [{"event": "order", "at_least": n}]} for n in (1, 5, 9)}
+    told = measured(worth, draw(seed), shop({"strategic": {"points": often}}))
+    points = told["strategic_points"].frame.set_index("name").customers_share  # nested: 9 orders are 5 too
+    named = re.search(
+        r"high_from: (\d) instead of 1 it would be high for (\S+)", "".join(told["worth"].warnings)
+    )
+    fitting = [limit for limit in (2, 3) if 0 < points.iloc[limit - 1] <= 0.8]
+    assert points.iloc[0] == 1
+    assert (named is not None) == bool(fitting)
+    if named is not None:
+        assert int(named[1]) == fitting[0]
+        assert named[2] == f"{points.iloc[fitting[0] - 1]:.1%}"
+
+
+@pytest.mark.parametrize("orders", range(1, 12))
+def test_a_class_that_holds_nearly_everybody_is_warned_of(orders: int) -> None:
+    """More than 80 % high, or less than 1 %, tell nobody apart; what lies between does."""
+    rule = {"strategic": {"points": {"keen": {"when": [{"event": "order", "at_least": orders}]}}}}
+    told = measured(worth, draw(2), shop(rule))
+    share = told["strategic_points"].frame["customers_share"].iloc[0]
+    warned = [warning for warning in told["worth"].warnings if "tells them apart" in warning]
+    assert len(warned) == int(share > 0.8 or share < 0.01)
+
+
+def test_points_that_nobody_has_are_warned_of_too() -> None:
+    rule = {"strategic": {"points": {"keen": {"when": [{"event": "order", "at_least": 500}]}}}}
+    (warning,) = measured(worth, draw(0), shop(rule))["worth"].warnings
+    assert "high for 0.0% of the customers" in warning
+    assert "high_from is 1" in warning

@@ -85,7 +85,7 @@ def _cards(account: Account, horizon_days: int) -> Iterator[Card]:
         yield Card("rung", account.rungs[-1].rung, f"since {account.rungs[-1].since}")
     if account.tiers and account.tiers[-1].as_of == account.as_of:
         brought = f"brought {account.tiers[-1].value:,.0f} {account.currency} in a year"
-        yield Card("tier, last year", account.tiers[-1].tier, brought)
+        yield Card("tier by last year's margin", account.tiers[-1].tier, brought)
 
 
 def _score_cards(account: Account, scored: Scored, horizon_days: int) -> Iterator[Card]:
@@ -100,6 +100,10 @@ def _score_cards(account: Account, scored: Scored, horizon_days: int) -> Iterato
             continue
         lower, upper = scores.get(f"{name}_lower"), scores.get(f"{name}_upper")
         bounds = "" if pd.isna(lower) or pd.isna(upper) else f"{lower:,.0f} to {upper:,.0f}"
-        tier = f"tier {scores['tier']}" if name == "clv" and not pd.isna(scores.get("tier")) else ""
+        tier = (
+            f"tier by lifetime value: {scores['tier']}"
+            if name == "clv" and not pd.isna(scores.get("tier"))
+            else ""
+        )
         beside = ", ".join(part for part in (bounds, tier) if part)
         yield Card(title, f"{scores[name]:,.0f} {unit}", beside)

@@ -65,7 +65,7 @@ def _sections(account: Account) -> Iterator[tuple[str, RenderableType]]:
         yield "still a customer", _pairs(pairs)
     yield "rungs", _pairs([(str(step.since), step.rung) for step in account.rungs])
     if account.tiers:
-        heading = f"tiers, by the margin of the year before ({account.currency})"
+        heading = f"tiers, by the margin less cost to serve of the year before ({account.currency})"
         yield (
             heading,
             _pairs([(str(one.as_of), f"{one.tier:10}{one.value:>12,.0f}") for one in account.tiers]),

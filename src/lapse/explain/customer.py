@@ -27,7 +27,7 @@ _SCORES: Mapping[str, tuple[str, str]] = {
     "expected_spend": ("expected spend in the horizon", "{:,.2f}"),
     "clv": ("lifetime value", "{:,.2f}"),
 }
-_STANDING = {"tier": "tier", "rung": "rung"}
+_STANDING = {"tier": "tier, by lifetime value", "rung": "rung"}
 
 
 @dataclass(frozen=True)

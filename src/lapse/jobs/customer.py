@@ -8,6 +8,7 @@ they have; one that became known only later.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -199,7 +200,14 @@ def _nobody(history: History, customer: str | None, day: int, place: tuple[Bucke
         known = to_date(int(place[0].known_day[place[1]]))
         return Problem(where, "customer", expected, f"one known from {known} on", "give a later --as-of")
     near = _nearest(history, customer, day)
-    return Problem(where, "customer", expected, "nobody", f"near it: {', '.join(near)}" if near else "")
+    hints = [f"near it: {', '.join(near)}"] if near else []
+    if _ids_are_numbers(history) and not re.fullmatch(r"-?\d+", customer):
+        hints = ["ids are whole numbers in these tables", *hints]
+    return Problem(where, "customer", expected, "nobody", "; ".join(hints))
+
+
+def _ids_are_numbers(history: History) -> bool:
+    return bool(pa.types.is_integer(next(history.buckets()).customer_id.type))
 
 
 def _nearest(history: History, customer: str, day: int) -> list[str]:

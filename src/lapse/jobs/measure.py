@@ -6,12 +6,12 @@ makes tables of their sums. So memory follows a bucket and the tables, not the c
 
 Written is a folder ``<measure path>/as_of=YYYY-MM-DD/`` with a Parquet file for each table and
 ``measure.html``, replaced as a whole: a reader sees the old folder or the new one. Refused: what the parts
-refuse, a date outside the data, one on which nobody was a customer yet.
+refuse, a date outside the data, one on which nobody was a customer yet, a folder that holds anything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,14 +21,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from lapse import __version__
 from lapse.config import Business
 from lapse.dataset import scoring_day
-from lapse.errors import ConfigError, DataError, Problem
+from lapse.errors import DataError, Problem
 from lapse.history import History
+from lapse.jobs.own_folder import MADE_BY, PAGE, require_folder
 from lapse.jobs.page import render
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
-from lapse.jobs.reach import folder_problems
 from lapse.jobs.scored import scored_values
 from lapse.jobs.swap import written_whole
 from lapse.jobs.threads import each_bucket
@@ -48,9 +49,9 @@ from lapse.measurement import (
     worth,
     worth_per_cost,
 )
-from lapse.measurement.asked import Asked
+from lapse.measurement.asked import Asked, Given
 from lapse.measurement.begins import begins, joined
-from lapse.measurement.costs import read_costs
+from lapse.measurement.given import read_given
 from lapse.measurement.told import Measured
 from lapse.schema import Bucket, to_date
 
@@ -134,16 +135,15 @@ class Measurement:
         Raises
         ------
         ConfigError
-            If the folder cannot be written.
+            If the folder cannot be written, or holds anything that no measurement wrote.
         """
-        partition = (folder or self.business.measure_path) / f"as_of={self.as_of}"
-        require_folder(self.business, partition)
+        partition = require_folder(self.business, folder, self.as_of)
         with written_whole(partition) as hidden:
             for one in self.measured:
                 table = pa.Table.from_pandas(one.frame, preserve_index=False)
-                write_tables(hidden / f"{one.name}.parquet", [table])
-            (hidden / "measure.html").write_text(self.page(), encoding="utf-8")
-        return (*(partition / f"{one.name}.parquet" for one in self.measured), partition / "measure.html")
+                write_tables(hidden / f"{one.name}.parquet", [table], lambda: {MADE_BY: __version__})
+            (hidden / PAGE).write_text(self.page(), encoding="utf-8")
+        return (*(partition / f"{one.name}.parquet" for one in self.measured), partition / PAGE)
 
 
 def measure(
@@ -151,6 +151,7 @@ def measure(
     as_of: date | str | None = None,
     advance: Advance = silent,
     scores: Path | None = None,
+    given: Given | None = None,
 ) -> Measurement:
     """Measure retention as of one day.
 
@@ -166,6 +167,8 @@ def measure(
         Told of every stage, ``stages(history)`` times.
     scores : Path, optional
         Where the partitions of the score table lie; default the config's ``scores.path``.
+    given : Given, optional
+        The tables of published rates and of costs, where they have been read already.
 
     Raises
     ------
@@ -186,9 +189,9 @@ def measure(
     ['2025', '2024']
     """
     day = history.data_end if as_of is None else scoring_day(history, as_of)
-    require_tables(history.business)
+    given = read_given(history.business) if given is None else given
     lifetime = scored_values(history.business, day, scores)
-    asked = replace(_asked(history, day, advance), lifetime=lifetime)
+    asked = replace(_asked(history, day, advance), lifetime=lifetime, given=given)
 
     def one(number: int) -> dict[str, pd.DataFrame]:
         pieces = pieces_of(history.bucket(number), CUSTOMERS_AT_ONCE)
@@ -205,43 +208,9 @@ def measure(
     return Measurement(history.business, to_date(day), tuple(measured))
 
 
-def require_tables(business: Business) -> None:
-    """Read the tables of published rates and of costs before any work, and refuse all their mistakes at once.
-
-    Raises
-    ------
-    DataError
-    """
-    asked, problems = business.measure, list[Problem]()
-    readings: list[Callable[[], object]] = []
-    if (rates := asked.benchmarks) is not None:
-        readings.append(lambda: benchmarks.read_benchmarks(rates))
-    if asked.lifecycle is not None and (costs := asked.lifecycle.costs) is not None:
-        campaigns = asked.lifecycle.campaign is not None
-        readings.append(lambda: read_costs(costs, campaigns=campaigns))
-    for read in readings:
-        try:
-            read()
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        raise DataError(problems)
-
-
 def stages(history: History) -> int:
     """Return how often :func:`measure` tells of its progress."""
     return history.n_buckets + 2
-
-
-def require_folder(business: Business, folder: Path | None = None) -> None:
-    """Refuse a folder for measurements that cannot be made or written.
-
-    Raises
-    ------
-    ConfigError
-    """
-    if problems := folder_problems(folder or business.measure_path, str(business.source), "measure.path"):
-        raise ConfigError(problems)
 
 
 def add_up(parts: Iterable[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:

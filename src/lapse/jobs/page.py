@@ -1,35 +1,64 @@
 """A measurement as one page: HTML with its style and pictures in it, readable on a phone.
 
-In: tables with titles, words, warnings and pictures. Out: the page's text, the same for the same tables. It
-holds no script and no address of anything outside. Every value is escaped. An estimate and its
-bounds share a cell; what is missing is a dash, and in a row that is still open it says so.
+In: tables with titles, words, warnings and pictures. Out: the page's text, the same for the same tables: a
+summary, then the tables by chapter, then what their columns mean. It holds no script and no address of
+anything outside. Every value is escaped. An estimate and its bounds share a cell; what is missing is a dash,
+and in a row that is still open it says so. Columns of which nothing can be known are named, and left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from lapse import __version__, pages
 from lapse.config import Business
+from lapse.measurement.glossary import UNSHOWN, VALUES, Word, word_of
+from lapse.measurement.groups import ALL
+from lapse.measurement.headlines import summary_of
 from lapse.measurement.told import Measured
 from lapse.pages import embedded
-
-MISSING = "\N{EN DASH}"
-"""What stands for a missing value."""
+from lapse.pages.figures import MISSING, number
 
 STILL_OPEN = "still open"
 """What stands for a missing value in a row whose status is open."""
 
-_FIRST_ROWS, _MOST_ROWS = 14, 300
+CHAPTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Lifetimes", ("retention_lifetimes",)),
+    ("Cohorts", ("retention_cohorts",)),
+    ("Retention rate", ("retention", "benchmarks")),
+    ("Customer pyramid", ("pyramid",)),
+    ("Loyalty ladder", ("ladder",)),
+    ("Financial and strategic worth", ("worth", "strategic")),
+    ("Lifecycle economics", ("lifecycle", "programmes")),
+    ("Claims about loyalty", ("claims",)),
+)
+"""Titles of chapters with how the names of their tables begin; the first that fits counts."""
+
+_FIRST_ROWS, _MOST_ROWS = 10, 300
 _FIRST_WARNINGS = 6
-_SHARE = re.compile(r"(^|_)(rate|share)(_|$)")
-_BOUND = re.compile(r"_(lower|upper)$")
+_SUMMARY_WARNINGS = 5
+
+
+class Cell(NamedTuple):
+    """The text of a cell, and of the bounds beside it, where it has any."""
+
+    text: str
+    bounds: str = ""
+
+
+class Column(NamedTuple):
+    """A column as it is shown: its name in the file, its word, what makes a row's cell of it."""
+
+    name: str
+    word: Word
+    numeric: bool
+    cell: Callable[[dict[Hashable, Any]], Cell]
 
 
 @dataclass(frozen=True)
@@ -42,12 +71,18 @@ class Shown:
     warnings: tuple[str, ...]
     more_warnings: tuple[str, ...]
     picture: str
+    columns: tuple[Column, ...]
     head: tuple[str, ...]
-    numeric: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
-    more: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    more: tuple[tuple[Cell, ...], ...]
     left_out: int
     has_missing: bool
+    unknown: tuple[str, ...]
+
+    @property
+    def n_warnings(self) -> int:
+        """How many warnings it has."""
+        return len(self.warnings) + len(self.more_warnings)
 
 
 def render(business: Business, as_of: date, measured: tuple[Measured, ...]) -> str:
@@ -60,94 +95,117 @@ def render(business: Business, as_of: date, measured: tuple[Measured, ...]) -> s
     measured : tuple of Measured
         In the order of the page.
     """
+    sections = [shown(one, business.currency) for one in measured]
+    summary = summary_of(measured, business.currency)
     return pages.render(
         "measure.html",
         version=__version__,
         business=business,
         as_of=as_of,
-        sections=[shown(one) for one in measured],
-        n_warnings=sum(len(one.warnings) for one in measured),
+        summary=summary,
+        warnings=summary.warnings[:_SUMMARY_WARNINGS],
+        more_warnings=summary.warnings[_SUMMARY_WARNINGS:],
+        chapters=chapters_of(sections),
+        words=list(_explained(sections, business.currency)),
         missing=MISSING,
     )
 
 
-def shown(one: Measured) -> Shown:
-    """Return a table's texts, ready for the page."""
-    columns = list(_columns(one))
-    body = one.frame.head(_MOST_ROWS)
-    rows = tuple(tuple(cell(row) for _, _, cell in columns) for row in body.to_dict("records"))
+def chapters_of(sections: Sequence[Shown]) -> list[tuple[str, list[Shown]]]:
+    """Return the tables by chapter, in the order in which chapters first appear."""
+
+    def chapter(one: Shown) -> str:
+        return next((title for title, names in CHAPTERS if one.name.startswith(names)), "Other tables")
+
+    order = list(dict.fromkeys(map(chapter, sections)))
+    ordered = sorted(sections, key=lambda one: order.index(chapter(one)))
+    return [(title, list(found)) for title, found in groupby(ordered, chapter)]
+
+
+def shown(one: Measured, currency: str = "") -> Shown:
+    """Return a table's texts, ready for the page.
+
+    Parameters
+    ----------
+    one : Measured
+    currency : str, optional
+        In headings of columns that hold money.
+    """
+    frame = _with_groups(one.name, one.frame)
+    empty = [name for name in map(str, frame) if len(frame) and frame[name].isna().all()]
+    every = list(_columns(one.name, frame))
+    columns = tuple(column for column in every if column.name not in empty)
+    body = frame.head(_MOST_ROWS if len(columns) > 1 or not empty else 0).to_dict("records")
+    rows = tuple(tuple(column.cell(row) for column in columns) for row in body)
     return Shown(
         name=one.name,
         title=one.title,
         text=one.text,
         warnings=one.warnings[:_FIRST_WARNINGS],
         more_warnings=one.warnings[_FIRST_WARNINGS:],
-        picture=_picture(one),
-        head=tuple(title for title, _, _ in columns),
-        numeric=tuple(numeric for _, numeric, _ in columns),
+        picture="" if one.picture is None else embedded(one.picture(), one.name),
+        columns=columns,
+        head=tuple(_heading(column.word, currency) for column in columns),
         rows=rows[:_FIRST_ROWS],
         more=rows[_FIRST_ROWS:],
-        left_out=len(one.frame) - len(rows),
-        has_missing=any(MISSING in row for row in rows),
+        left_out=len(frame) - len(rows) if rows else 0,
+        has_missing=any(cell.text == MISSING for row in rows for cell in row),
+        unknown=tuple(_heading(column.word, currency) for column in every if column.name in empty),
     )
 
 
-def number(value: Any, share: bool) -> str:
-    """Return a value as people read it: shares as per cents, thousands separated.
-
-    Examples
-    --------
-    >>> number(0.8125, True), number(1234.5, False), number(float("inf"), False)
-    ('81.2%', '1,234', '∞')
-    """
-    if value is None or value is pd.NaT or value is pd.NA or value != value:
-        return MISSING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (datetime, date)):
-        return str(value)[:10]
-    if not isinstance(value, (int, float)):
-        return str(value)
-    if value in (float("inf"), float("-inf")):
-        return "∞" if value > 0 else "-∞"
-    if share:
-        return f"{value:.1%}"
-    if float(value).is_integer() or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+def _with_groups(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what is shown of a table, its split and level as one column, none where there is one group."""
+    kept = frame.drop(columns=[name for name in frame if {name, f"{table}.{name}"} & UNSHOWN])
+    if not {"split", "level"} <= set(kept):
+        return kept
+    names = [
+        "all customers" if split == ALL else f"{split}: {str(level).strip('()')}"
+        for split, level in zip(kept["split"], kept["level"], strict=True)
+    ]
+    place = list(kept).index("split")
+    kept = kept.drop(columns=["split", "level"])
+    if len(set(names)) > 1:
+        kept.insert(place, "group", names)
+    return kept
 
 
-def _columns(one: Measured) -> Iterator[tuple[str, bool, Callable[[dict[Hashable, Any]], str]]]:
-    """Yield title, whether it is a number, and what makes a row's text of every column that is shown."""
-    names = [str(name) for name in one.frame.columns]
+def _columns(table: str, frame: pd.DataFrame) -> Iterator[Column]:
+    """Yield what is shown of a table: bounds share the cell of their estimate."""
+    names = [str(name) for name in frame.columns]
+    bounds = {f"{name}{bound}" for name in names for bound in ("_lower", "_upper")}
     for name in names:
-        if _BOUND.search(name) and _BOUND.sub("", name) in names:
+        if name in bounds:
             continue
-        share = _is_share(name, one)
-        bounds = [f"{name}_{bound}" for bound in ("lower", "upper")]
-        has_bounds = all(bound in names for bound in bounds)
-        numeric = pd.api.types.is_numeric_dtype(one.frame[name])
+        word = word_of(table, name)
+        between = [f"{name}_lower", f"{name}_upper"] if f"{name}_lower" in names else []
 
         def cell(
-            row: dict[Hashable, Any],
-            name: str = name,
-            share: bool = share,
-            bounds: list[str] = bounds if has_bounds else [],
-        ) -> str:
-            told = str(row[name]) if name == "customer_id" else number(row[name], share)
+            row: dict[Hashable, Any], name: str = name, word: Word = word, between: list[str] = between
+        ) -> Cell:
+            told = (
+                str(row[name])
+                if name == "customer_id"
+                else VALUES.get(row[name], number(row[name], word.kind))
+            )
             if told == MISSING:
-                return STILL_OPEN if row.get("status") == "open" else MISSING
-            between = [number(row[bound], share) for bound in bounds]
-            return f"{told} ({between[0]} to {between[1]})" if between else told
+                return Cell(STILL_OPEN if row.get("status") == "open" else MISSING)
+            return Cell(told, " to ".join(number(row[bound], word.kind) for bound in between))
 
-        yield name.replace("_", " "), bool(numeric), cell
-
-
-def _is_share(name: str, one: Measured) -> bool:
-    """Return whether a column holds shares, by its name or since its table says so."""
-    return bool(_SHARE.search(name)) or name in one.per_cent
+        yield Column(name, word, bool(pd.api.types.is_numeric_dtype(frame[name])), cell)
 
 
-def _picture(one: Measured) -> str:
-    """Return the picture as data that an image element takes, empty where there is none."""
-    return "" if one.picture is None else embedded(one.picture(), one.name)
+def _heading(word: Word, currency: str) -> str:
+    return word.heading.replace("{money}", currency or "money")
+
+
+def _explained(sections: Sequence[Shown], currency: str) -> Iterator[tuple[str, str, str]]:
+    """Yield heading, meaning and names in the files of every word on the page, each once, by heading."""
+    found: dict[Word, list[str]] = {}
+    for column in (column for section in sections for column in section.columns):
+        names = found.setdefault(column.word, [])
+        if column.name not in names:
+            names.append(column.name)
+    for word in sorted(found, key=lambda word: _heading(word, currency).lower()):
+        if word.meaning:
+            yield _heading(word, currency), word.meaning, ", ".join(found[word])

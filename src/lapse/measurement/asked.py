@@ -1,9 +1,10 @@
 """What a measurement is asked: the business, the last day that counts, and the periods closed by then.
 
-In: a business, the day of the first event, the day as of which to measure, and lifetime values of that day
-where there are any. Out: the edges of whole months, quarters and years that have closed. A **period** ``k``
-is ``(edges[k], edges[k + 1]]``: the customers at its start are those at risk at the end of the day
-``edges[k]``. A period that is still open does not exist here, so that no table can show it as a number.
+In: a business, the day of the first event, the day as of which to measure, lifetime values of that day and
+small tables beside the data, where there are any. Out: the edges of whole months, quarters and years that
+have closed. A **period** ``k`` is ``(edges[k], edges[k + 1]]``: the customers at its start are those at risk
+at the end of the day ``edges[k]``. A period that is still open does not exist here, so that no table can show
+it as a number.
 """
 
 from __future__ import annotations
@@ -43,6 +44,22 @@ class LifetimeValues:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Small tables that the config names beside the data, each read once.
+
+    Attributes
+    ----------
+    benchmarks : DataFrame, optional
+        As :func:`lapse.measurement.benchmarks.read_benchmarks` returns it.
+    costs : DataFrame, optional
+        As :func:`lapse.measurement.costs.read_costs` returns it.
+    """
+
+    benchmarks: pd.DataFrame | None = None
+    costs: pd.DataFrame | None = None
+
+
 @dataclass(frozen=True)
 class Asked:
     """One measurement of one business.
@@ -58,6 +75,8 @@ class Asked:
         Of as_of and no other day.
     first_money_day, first_lapse_day : int, optional
         See :class:`lapse.measurement.begins.Begins`; default ``first_day``.
+    given : Given, optional
+        Default no tables.
     """
 
     business: Business
@@ -66,6 +85,7 @@ class Asked:
     lifetime: LifetimeValues | None = None
     first_money_day: int | None = None
     first_lapse_day: int | None = None
+    given: Given = Given()
 
     @property
     def money_from(self) -> int:

@@ -50,23 +50,16 @@ def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:  # noqa: A
 
 
 def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
-    """Return the table, if the config names a file.
-
-    Raises
-    ------
-    DataError
-        With everything that is wrong with the file.
-    """
-    file = asked.business.measure.benchmarks
-    if file is None:
+    """Return the table, if published rates are given."""
+    published = asked.given.benchmarks
+    if published is None:
         return []
-    published = read_benchmarks(file)
     ours = pd.concat([rate_table(asked, sums[CELLS], unit).assign(unit=unit) for unit in UNITS])
     frame = beside(published, ours[ours["split"] == ALL])
     missing = int(frame["ours"].isna().sum())
     warnings = (f"{missing:,} of {len(frame):,} published rates are of a period of which we have none",)
     told = warnings if missing else ()
-    return [Measured("benchmarks", "Beside others", _TEXT, frame, told, per_cent=("ours", "difference"))]
+    return [Measured("benchmarks", "Beside others", _TEXT, frame, told)]
 
 
 def beside(published: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:

@@ -20,10 +20,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lapse.cohort.outcomes import at_risk, known_snapshots
-from lapse.history.spells import covers_of, lapse_after
 from lapse.measurement.asked import Asked
-from lapse.measurement.money import margins
+from lapse.measurement.defections import defection_sums, defection_table
 from lapse.measurement.price import (
     LAST_BAND,
     by_group,
@@ -35,11 +33,8 @@ from lapse.measurement.price import (
 )
 from lapse.measurement.sums import GROUPS, groups_of, jackknife
 from lapse.measurement.tenure_years import TenureYears, measures, tenure_years
-from lapse.measurement.told import Measured
-from lapse.schema import NEVER, Bucket, Float64, Int64, to_date
-from lapse.value import DAYS_A_YEAR
-
-FEWER = 0.05
+from lapse.measurement.told import Measured, Unknown
+from lapse.schema import Bucket, Float64, Int64
 
 _COLUMNS = ("first", "first_base", "later", "later_base", "before", "before_base", "after", "after_base")
 UNKNOWN = "cannot be known from this data"
@@ -104,7 +99,7 @@ def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
         if bands
         else pd.DataFrame(columns=pd.Index(["number", "base", "rows"]), index=empty_years, dtype=np.float64),
         "claims_price": price_sums(asked, bucket),
-        "claims_defections": _defections(asked, bucket, group),
+        "claims_defections": defection_sums(asked, bucket, group),
     }
 
 
@@ -139,29 +134,6 @@ def _bands(years: TenureYears, group: Int64, number: Float64, base: Float64) -> 
     return pd.DataFrame(columns, index=index, dtype=np.float64)
 
 
-def _defections(asked: Asked, bucket: Bucket, group: Int64) -> pd.DataFrame:
-    """Return by group who was a customer a year ago, who lapsed since, and what those who stayed brought."""
-    start = asked.as_of - DAYS_A_YEAR
-    snapshots = at_risk(*known_snapshots(asked.business, bucket, (start,)))
-    until = np.full(len(snapshots), asked.as_of, np.int32)
-    lapse, _ = lapse_after(covers_of(asked.business, bucket), snapshots.customer, snapshots.day, until)
-    stayed = lapse == NEVER
-    money = margins(asked.business, bucket, snapshots.customer, snapshots.day, until, until)
-    before = margins(
-        asked.business, bucket, snapshots.customer, (snapshots.day - DAYS_A_YEAR).astype(np.int32),
-        snapshots.day, until,
-    )  # fmt: skip
-    of = group[snapshots.customer]
-    sums = {
-        "at_start": np.bincount(of, minlength=GROUPS),
-        "lapsed": np.bincount(of[~stayed], minlength=GROUPS),
-        "stayed": np.bincount(of[stayed], minlength=GROUPS),
-        "margin_stayed": np.bincount(of[stayed], weights=money[stayed], minlength=GROUPS),
-        "margin_lapsed_before": np.bincount(of[~stayed], weights=before[~stayed], minlength=GROUPS),
-    }
-    return pd.DataFrame(sums, index=pd.RangeIndex(GROUPS, name="group"), dtype=np.float64)
-
-
 def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
     """Return the claims, the same by year of tenure, and the worth of fewer defections.
 
@@ -181,7 +153,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
         _claims(sums["claims"], sums["claims_price"] if has_price else None),
         _by_tenure(sums["claims_tenure"]),
         *([price_table(asked, sums["claims_price"])] if has_price else []),
-        _worth(asked, sums["claims_defections"]),
+        defection_table(asked, sums["claims_defections"]),
     ]
 
 
@@ -194,22 +166,22 @@ def _claims(sums: pd.DataFrame, prices: pd.DataFrame | None) -> Measured:
         part = sums[sums.index.get_level_values("measure") == name]
         by_group = part.to_numpy(np.float64)
         mean, lower, upper = jackknife(by_group, _compared) if len(part) else (np.full(4, np.nan),) * 3
-        row: dict[str, object] = {"claim": claim.said, "measured": claim.measured}
+        between, within = ((claim.sign * lower[at], claim.sign * upper[at]) for at in (2, 3))
+        row: dict[str, object] = {"claim": claim.said}
+        row |= {"verdict": verdict(between, within) if len(part) else UNKNOWN, "measured": claim.measured}
         row |= {"first_year": mean[0], "later_years": mean[1]}
         for place, which in ((2, "between"), (3, "within")):
             row |= {which: mean[place], f"{which}_lower": lower[place], f"{which}_upper": upper[place]}
-        between, within = ((claim.sign * lower[at], claim.sign * upper[at]) for at in (2, 3))
-        row["verdict"] = verdict(between, within) if len(part) else UNKNOWN
         rows.append(row)
     tested = {*sums.index.get_level_values("measure"), *(["price"] if prices is not None else [])}
     lacking = [claim for name, claim in CLAIMS.items() if name not in tested]
-    warnings = tuple(f"{one.said}: {UNKNOWN}; it needs {one.needs}" for one in lacking)
+    warnings = tuple(Unknown(f"{one.said}: {UNKNOWN}; it needs {one.needs}") for one in lacking)
     text = (
-        "What is said of customers of long standing, held against these. between: later years of tenure "
-        "less first years, of whoever was there; it confuses time with who is left (survivorship). "
-        "within: from one year to the next of the same customers; the calendar moves with it. Contacts "
-        "stand for costs: what one costs is not known. Of price rises the difference in lapses is compared; "
-        "who lapsed has no next year, so within is missing."
+        "What is said of customers of long standing, held against these. Between customers: later years of "
+        "tenure less first years, of whoever was there; it confuses time with who is left (survivorship). "
+        "Same customers: from one year to the next; the calendar moves with it. Contacts stand for costs: "
+        "what one costs is not known. Of price rises the difference in lapses is compared; who lapsed has "
+        "no next year, so there is nothing of the same customers."
     )
     return Measured("claims", "Claims about loyalty", text, pd.DataFrame(rows), warnings)
 
@@ -217,11 +189,11 @@ def _claims(sums: pd.DataFrame, prices: pd.DataFrame | None) -> Measured:
 def _price_row(claim: Claim, prices: pd.DataFrame) -> dict[str, object]:
     """Return the row of price rises: how many more lapse after one, in the first year and later."""
     mean, lower, upper = jackknife(by_group(prices), differences)
-    row: dict[str, object] = {"claim": claim.said, "measured": claim.measured}
+    told = price_verdict(float(lower[2]), float(upper[2]))
+    row: dict[str, object] = {"claim": claim.said, "verdict": told, "measured": claim.measured}
     row |= {"first_year": mean[0], "later_years": mean[1]}
     row |= {"between": mean[2], "between_lower": lower[2], "between_upper": upper[2]}
-    row |= dict.fromkeys(("within", "within_lower", "within_upper"), np.nan)
-    return row | {"verdict": price_verdict(float(lower[2]), float(upper[2]))}
+    return row | dict.fromkeys(("within", "within_lower", "within_upper"), np.nan)
 
 
 def _compared(total: Float64) -> Float64:
@@ -284,35 +256,3 @@ def _by_tenure(sums: pd.DataFrame) -> Measured:
 
 def _ratio(total: Float64) -> Float64:
     return np.asarray(total[0] / total[1] if total[1] > 0 else np.nan)
-
-
-def _worth(asked: Asked, sums: pd.DataFrame) -> Measured:
-    """Return what 5 % fewer defections would be worth a year, with what stayers and leavers brought."""
-    start = asked.as_of - DAYS_A_YEAR
-    names = ["defections_fewer", "worth_like_those_who_stayed", "worth_like_those_who_left"]
-    whole = [
-        start >= asked.first_day,
-        start >= asked.money_from,
-        start - DAYS_A_YEAR >= asked.money_from - 1,
-    ]
-    mean, lower, upper = (
-        np.where(whole, part, np.nan) for part in jackknife(sums.to_numpy(np.float64), _saved)
-    )
-    table = pd.DataFrame({"measure": names, "value": mean, "value_lower": lower, "value_upper": upper})
-    at_start, lapsed = (int(sums[name].sum()) for name in ("at_start", "lapsed"))
-    text = (
-        f"Of {at_start:,} customers on {to_date(start)}, {lapsed:,} lapsed within the year. Had "
-        f"{FEWER:.0%} of these stayed, they would bring so much a year more, in {asked.business.currency} "
-        "of margin less cost to serve: as much as those who stayed did, or as much as those who lapsed "
-        "did in the year before. Keeping them costs too, and that is not taken off; the second figure is "
-        "the careful one."
-    )
-    warnings = () if whole[0] else ("less than a year of data: last year's defections cannot be known",)
-    return Measured("claims_defections", "What fewer defections are worth", text, table, warnings)
-
-
-def _saved(total: Float64) -> Float64:
-    _, lapsed, stayed, margin_stayed, margin_lapsed = total
-    fewer = FEWER * lapsed
-    each = margin_stayed / stayed if stayed > 0 else np.nan
-    return np.array([fewer, fewer * each, FEWER * margin_lapsed])

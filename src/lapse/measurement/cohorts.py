@@ -27,9 +27,9 @@ ACQUIRED, COHORTS = "retention_acquired", "retention_cohorts"
 """Names of the sums."""
 
 _TEXT = (
-    "Who came in the same {unit}. Share left: of all who came, those who are customers at the end of the "
-    "{unit} (or again). Rate: of those who were customers at its start, the share that had not lapsed by "
-    "its end. Age 0 is the {unit} of the first purchase or term; a {unit} that is still open is missing."
+    "Who came in the same {unit}. Still or again customers: of all who came, those who are customers at the "
+    "end of the {unit}. Customers kept: of those at its start, the share that had not lapsed by its end. 0 "
+    "{unit}s since is the {unit} of the first purchase or term; a {unit} that is still open is missing."
 )
 _CUT = (
     "the first cohort, {period}, may hold customers who came before the tables begin: nobody can tell "

@@ -29,7 +29,7 @@ from lapse.measurement.rates import (
     trend,
 )
 from lapse.measurement.retention import CELLS, CUSTOMERS, PAIRS
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Unknown
 from lapse.schema import Bucket, Float64
 
 LEAST_PERIODS = 3
@@ -41,10 +41,10 @@ _POOLED = (
     "struck all customers at once in a period (a season, a price) is not in its interval."
 )
 _TESTS = (
-    "Whether groups differ in their rate over all closed periods. The row of a split asks whether all its "
-    "groups have one rate; the row of a group compares it with all others. p_adjusted is after Benjamini "
-    "and Hochberg over all rows: of what stays below 0.05, about 5 % is chance. A difference is no "
-    "effect: groups differ in more than their name."
+    "Whether groups differ in their rate over all closed periods, what is surest first. A row 'between all' "
+    "asks whether all groups of a split have one rate; the row of a group compares it with all others. The "
+    "p-values are adjusted together (Benjamini and Hochberg): of what stays below 0.05, about 5 % is chance. "
+    "A difference is no effect: groups differ in more than their name."
 )
 
 
@@ -64,15 +64,12 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
             pooled,
             (),
             (lambda: draw_pooled(pooled)) if pooled["rate"].notna().any() else None,
-            ("trend_a_year",),
         )
     ]
     if PAIRS in sums:
         tests = test_table(asked, sums)
         title, warnings = "Do groups differ?", _warnings(tests)
-        told.append(
-            Measured("retention_comparison", title, _TESTS, tests, warnings, per_cent=("difference",))
-        )
+        told.append(Measured("retention_comparison", title, _TESTS, tests, warnings))
     return told
 
 
@@ -108,7 +105,11 @@ def pooled_table(asked: Asked, sums: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def test_table(asked: Asked, sums: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the tests: whether the groups of a split differ, and each group from the rest."""
+    """Return the tests: whether the groups of a split differ, and each group from the rest.
+
+    What is surest stands first: the smallest adjusted p-value, of equal ones the smallest before it was
+    adjusted. What cannot be tested stands last.
+    """
     rows = []
     for unit in UNITS:
         for split in split_names(asked)[1:]:
@@ -118,7 +119,8 @@ def test_table(asked: Asked, sums: dict[str, pd.DataFrame]) -> pd.DataFrame:
         "statistic", "degrees_of_freedom", "p_value",
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=names)
-    return frame.assign(p_adjusted=adjusted(frame["p_value"].to_numpy(np.float64)))
+    tested = frame.assign(p_adjusted=adjusted(frame["p_value"].to_numpy(np.float64)))
+    return tested.sort_values(["p_adjusted", "p_value"], kind="stable", ignore_index=True)
 
 
 def _tests_of(sums: dict[str, pd.DataFrame], unit: Unit, split: str) -> list[tuple[object, ...]]:
@@ -195,5 +197,7 @@ def _money(column: dict[str, Float64]) -> dict[str, Float64]:
 
 def _warnings(tests: pd.DataFrame) -> tuple[str, ...]:
     if tests["p_value"].isna().all():
-        return ("nothing can be compared: no closed period with two groups, or all stayed, or nobody",)
+        return (
+            Unknown("nothing can be compared: no closed period with two groups, or all stayed, or nobody"),
+        )
     return ()

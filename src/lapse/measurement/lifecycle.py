@@ -26,10 +26,9 @@ import pandas as pd
 from lapse.config.sections import Lifecycle
 from lapse.measurement.acquisition import NO_LEAD, last_day_of
 from lapse.measurement.asked import Asked
-from lapse.measurement.costs import read_costs
 from lapse.measurement.lifecycle_sums import CELLS, COHORTS, KEYS, MARGINS, YEARS, collect
 from lapse.measurement.payback import payback_of, payback_table
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Unknown
 from lapse.measurement.unit_costs import Bounded, acquisition_cost, first, named, per_cost, per_count, rate
 from lapse.schema import to_date
 
@@ -43,13 +42,7 @@ _MOST_TOLD = 8
 
 
 def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
-    """Return ``lifecycle_channels``, ``lifecycle_months`` and ``lifecycle_payback``.
-
-    Raises
-    ------
-    DataError
-        With everything that is wrong with the table of costs.
-    """
+    """Return ``lifecycle_channels``, ``lifecycle_months`` and ``lifecycle_payback``."""
     lifecycle = asked.business.measure.lifecycle
     if lifecycle is None or lifecycle.channel is None:
         return []
@@ -86,9 +79,9 @@ def with_costs(asked: Asked, cells: pd.DataFrame, lifecycle: Lifecycle) -> pd.Da
         Keys, counts (0 where only a cost is known), cost, ``closed_month`` (the month is over) and
         ``settled`` (the windows of all its leads are closed).
     """
-    costs = pd.DataFrame({"month": [], "channel": [], "campaign": [], "cost": []})
-    if lifecycle.costs is not None:
-        costs = read_costs(lifecycle.costs, campaigns=lifecycle.campaign is not None)
+    costs = asked.given.costs
+    if costs is None:
+        costs = pd.DataFrame({"month": [], "channel": [], "campaign": [], "cost": []})
     keys = ["month", *KEYS]
     joined = cells.merge(costs.astype({"month": "int64"}), on=keys, how="outer", validate="1:1")
     joined = joined.fillna({str(name): 0.0 for name in cells if name not in keys})
@@ -203,8 +196,10 @@ def _warnings(
     asked: Asked, cells: pd.DataFrame, channels: pd.DataFrame, lifecycle: Lifecycle
 ) -> Iterator[str]:
     """Yield what was left out, each with its count."""
-    if lifecycle.costs is None:
-        yield "no table of costs (measure.lifecycle.costs): what leads and customers cost cannot be known"
+    if asked.given.costs is None:
+        yield Unknown(
+            "no table of costs (measure.lifecycle.costs): what leads and customers cost cannot be known"
+        )
         return
     later = cells[~cells["closed_month"] & cells["cost"].notna()]
     if len(later):
@@ -218,7 +213,9 @@ def _warnings(
     by_channel = here.assign(known=here["cost"].notna()).groupby("channel")
     people, known = by_channel[counted].sum(), by_channel["known"].any()
     if len(without := people[(people > 0) & ~known]):
-        yield f"{_listed(without.index)}: {without.sum():,.0f} {what} and no costs, so theirs cannot be known"
+        yield Unknown(
+            f"{_listed(without.index)}: {without.sum():,.0f} {what} and no costs, so theirs cannot be known"
+        )
     if len(unknown := by_channel["cost"].sum()[(people == 0) & known]):
         yield (
             f"{_listed(unknown.index)}: costs of {unknown.sum():,.2f} {asked.business.currency} and no "
@@ -239,7 +236,9 @@ def _warnings(
 def _lead_warnings(cells: pd.DataFrame, lifecycle: Lifecycle) -> Iterator[str]:
     total = cells.sum(numeric_only=True)
     if not total["closed"]:
-        yield f"no lead's window of {lifecycle.window} days has closed: conversion cannot be known yet"
+        yield Unknown(
+            f"no lead's window of {lifecycle.window} days has closed: conversion cannot be known yet"
+        )
     if total["without_lead"]:
         yield f"{total['without_lead']:,.0f} customers came without a lead: they are in no rate and no cost"
 

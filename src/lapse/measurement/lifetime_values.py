@@ -19,7 +19,7 @@ from lapse.errors import DataError, Problem, shown_path
 from lapse.measurement.asked import Asked, LifetimeValues
 from lapse.measurement.pyramid import conclude_clv
 from lapse.measurement.sums import hashes_of
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Misleading, Unknown
 from lapse.schema import Bucket, to_date
 
 AT_RISK = "lifetime_at_risk"
@@ -63,7 +63,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
     if values is None:
         return conclude_clv(asked, None, (_not_scored(asked),))
     _require_same(asked, values, sums[AT_RISK].iloc[0])
-    pyramid, spread = conclude_clv(asked, values.clv, values.warnings)
+    pyramid, spread = conclude_clv(asked, values.clv, tuple(map(Misleading, values.warnings)))
     counted = f" In the scores, {values.counted}." if values.counted else ""
     return [replace(pyramid, text=pyramid.text + counted + _LIMITS), spread]
 
@@ -78,7 +78,9 @@ def score_command(asked: Asked) -> str:
 
 
 def _not_scored(asked: Asked) -> str:
-    return f"{to_date(asked.as_of)} was not scored, so no lifetime value is known: '{score_command(asked)}'"
+    return Unknown(
+        f"{to_date(asked.as_of)} was not scored, so no lifetime value is known: '{score_command(asked)}'"
+    )
 
 
 def _require_same(asked: Asked, values: LifetimeValues, there: pd.Series) -> None:

@@ -34,7 +34,7 @@ from lapse.measurement.groups import ALL, splits_of
 from lapse.measurement.periods import UNITS, whole_months
 from lapse.measurement.pictures import draw_tenures
 from lapse.measurement.rates import NORMAL
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Misleading
 from lapse.models.tail import ShiftedBetaGeometric, fit_sbg
 from lapse.schema import NEVER, Bool, Bucket, Float64, Int32, Int64, Snapshots
 
@@ -50,11 +50,11 @@ FAR = 0.10
 _BOUNDS = ("", "_lower", "_upper")
 _DAYS: Mapping[Unit, float] = {"month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
 _TEXT = (
-    "Periods that a customer begins, the first one and the grace included. The constant rate, 1/(1-r), "
-    "takes all customers for alike; the shifted-beta-geometric (sBG) lets them differ; Kaplan-Meier (km) "
-    "takes tenures as they were seen. 'Still' is what those have before them who stayed as long as was "
-    "seen: there 1/(1-r) goes wrong first. Lifetimes agree where they lie within 10 % of the constant "
-    "one."
+    "Periods that a customer begins, the first one and the grace included. The constant rate, 1/(1-r), takes "
+    "all customers for alike; mixed rates, the shifted-beta-geometric model (sBG), let them differ; as seen "
+    "is by Kaplan and Meier, who take tenures as they were. 'Then' is what those have before them who stayed "
+    "as long as was seen: there 1/(1-r) goes wrong first. Methods agree where they lie within 10 % of the "
+    "constant rate."
 )
 
 
@@ -259,20 +259,27 @@ def _all_warnings(frame: pd.DataFrame) -> tuple[str, ...]:
         groups = of_unit[(of_unit["split"] != ALL) & of_unit["agree"].notna()]
         apart = int((~groups["agree"].astype(bool)).sum())
         if apart:
-            told.append(f"by {unit} lifetimes disagree in {apart:,} of {len(groups):,} groups, see 'agree'")
+            told.append(
+                Misleading(
+                    f"by {unit} lifetimes disagree in {apart:,} of {len(groups):,} groups: see "
+                    "'methods agree'"
+                )
+            )
     return tuple(told)
 
 
 def _warnings(row: Mapping[Any, Any]) -> list[str]:
     """Return where the lifetimes of one row disagree, and by how much."""
-    unit, rate, told = row["unit"], f"{row['rate']:.1%}", []
+    unit, rate, told = row["unit"], f"{row['rate']:.1%}", list[str]()
     if (apart := _apart(row["sbg_still_to_limit"], row["constant_still_to_limit"])) is not None:
         told.append(
-            f"1/(1-r) misleads: at {rate} a {unit} it says {row['constant']:.1f} {unit}s for everybody. But "
-            f"customers differ, and who has stayed {row['seen']:.0f} {unit}s goes on at "
-            f"{row['sbg_rate_still']:.1%}: of the {row['limit']:.0f} {unit}s to come they begin "
-            f"{row['sbg_still_to_limit']:.1f} (sBG) where the constant rate says "
-            f"{row['constant_still_to_limit']:.1f} ({apart:+.0%})"
+            Misleading(
+                f"1/(1-r) misleads: at {rate} a {unit} it says {row['constant']:.1f} {unit}s for everybody. "
+                f"But customers differ, and who has stayed {row['seen']:.0f} {unit}s goes on at "
+                f"{row['sbg_rate_still']:.1%}: of the {row['limit']:.0f} {unit}s to come they begin "
+                f"{row['sbg_still_to_limit']:.1f} (sBG) where the constant rate says "
+                f"{row['constant_still_to_limit']:.1f} ({apart:+.0%})"
+            )
         )
     others = (
         ("sbg_to_limit", "constant_to_limit", "limit", "sBG"),
@@ -281,8 +288,10 @@ def _warnings(row: Mapping[Any, Any]) -> list[str]:
     for name, constant, limit, words in others:
         if (apart := _apart(row[name], row[constant])) is not None:
             told.append(
-                f"a new customer begins {row[name]:.1f} of its first {row[limit]:.0f} {unit}s ({words}), "
-                f"where a constant rate of {rate} says {row[constant]:.1f} ({apart:+.0%})"
+                Misleading(
+                    f"a new customer begins {row[name]:.1f} of its first {row[limit]:.0f} {unit}s ({words}), "
+                    f"where a constant rate of {rate} says {row[constant]:.1f} ({apart:+.0%})"
+                )
             )
     return told
 

@@ -4,9 +4,11 @@ In: buckets. Out: a table of counts by missing condition, and a list of customer
 lowest above a customer's own that rules describe; the customer is **one step away** where exactly one of its
 conditions does not hold at as_of (those of ``customer`` belong to every rung above it). Prospects and
 customers at risk are looked at, from rows known by as_of. As on the ladder, who has a row in a customers
-table without ``known_at`` and no cover is no prospect: it may have come later. The list has, for each next
-rung, the :data:`MOST_LISTED` with the highest margin less cost to serve in the year before; the counts have
-all.
+table without ``known_at`` and no cover is no prospect: it may have come later.
+
+Who lacks nothing but tenure cannot be helped: only time brings the missing step. Such customers are counted
+apart and are not in the list, which has, for each next rung, the :data:`MOST_LISTED` others with the highest
+margin less cost to serve in the year before; the counts have all.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def collect_steps(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
     dict
         ``next_counts``: index (rung, next, missing), the missing condition by its place in the next rung's;
         columns customers, value. ``next_customers``: index (rung, next, missing, customer_id), column
-        value, a row a customer, at most :data:`MOST_LISTED` for each next rung.
+        value, a row a customer who lacks more than time, at most :data:`MOST_LISTED` for each next rung.
     """
     snapshots, reach = known_snapshots(asked.business, bucket, (asked.as_of,))
     looked_at = (reach < 0) | (reach > snapshots.day)
@@ -69,10 +71,22 @@ def collect_steps(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
         }
     )
     counts = frame.groupby(_KEYS)["value"].agg(["size", "sum"]).astype(np.float64)
+    to_act_on = frame[~_comes_with_time(rules, frame)]
     return {
         "next_counts": counts.rename(columns={"size": "customers", "sum": "value"}),
-        "next_customers": _foremost(frame).set_index([*_KEYS, "customer_id"]),
+        "next_customers": _foremost(to_act_on).set_index([*_KEYS, "customer_id"]),
     }
+
+
+def _comes_with_time(rules: Rules, frame: pd.DataFrame) -> Bool:
+    """Return where the missing condition is the tenure, which nobody can bring about, bool of shape (n,)."""
+    waits = [
+        (RUNGS.index(rung), place)
+        for rung, conditions in rules.items()
+        for place, condition in enumerate(conditions)
+        if condition.tenure is not None
+    ]
+    return np.asarray(pd.MultiIndex.from_frame(frame[["next", "missing"]]).isin(waits), np.bool_)
 
 
 def next_rungs(rules: Rules) -> Int64:
@@ -131,7 +145,10 @@ def conclude_steps(asked: Asked, sums: dict[str, pd.DataFrame], steps: pd.DataFr
     list of Measured
         ``ladder_one_step_away`` and ``ladder_candidates``.
     """
-    counts = _worded(asked, sums["next_counts"].reset_index()).astype({"customers": "int64"})
+    found = sums["next_counts"].reset_index()
+    counts = _worded(asked, found).astype({"customers": "int64"})
+    counts.insert(3, "comes_with_time", _comes_with_time(rules_of(asked.business), found))
+    counts = counts.sort_values("comes_with_time", kind="stable", ignore_index=True)
     counts = counts.rename(columns={"value": "value_last_year"})
     worth = steps.rename(columns={"from": "rung", "to": "next_rung"})
     counts = counts.merge(worth, on=["rung", "next_rung"], how="left")
@@ -139,8 +156,8 @@ def conclude_steps(asked: Asked, sums: dict[str, pd.DataFrame], steps: pd.DataFr
     listed = listed[["customer_id", "rung", "next_rung", "missing", "value"]].reset_index(drop=True)
     said = (
         "Customers at risk, and prospects, whom exactly one condition keeps from the next rung. "
-        "difference_a_year is what customers there bring more than those here: a difference between "
-        "customers, not an effect."
+        "What customers there bring more a year than those here is a difference between customers, not an "
+        "effect. Where only time is missing, nobody can do anything but wait."
     )
     return [
         Measured("ladder_one_step_away", "One step away", said, counts),
@@ -148,7 +165,8 @@ def conclude_steps(asked: Asked, sums: dict[str, pd.DataFrame], steps: pd.DataFr
             "ladder_candidates",
             "Who is one step away",
             f"For each next rung the {MOST_LISTED:,} with the highest margin less cost to serve in the last "
-            f"{DAYS_A_YEAR} days, with the condition that is missing.",
+            f"{DAYS_A_YEAR} days, with the condition that is missing. Who lacks nothing but time "
+            "is not listed.",
             listed.rename(columns={"value": "value_last_year"}),
         ),
     ]

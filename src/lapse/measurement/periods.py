@@ -135,6 +135,30 @@ def money_by_period(asked: Asked, bucket: Bucket, unit: Unit) -> tuple[Float64, 
     return money, apart
 
 
+def newly_won(asked: Asked, bucket: Bucket, unit: Unit, rows: Rows) -> Bool:
+    """Return which customers at the start of a period first came in the period before, bool of shape (n,).
+
+    What they brought then is what a part of a period brings. As known at the start of the period.
+
+    Parameters
+    ----------
+    asked : Asked
+    bucket : Bucket
+    unit : {"month", "quarter", "year"}
+    rows : Rows
+        Of the same bucket and unit.
+    """
+    edges, covers = asked.edges(unit), covers_of(asked.business, bucket)
+    opening = np.append(month_end(edges[:1], -MONTHS[unit]), edges[:-1])
+    came_before = np.searchsorted(opening, covers.day)  # the first period before whose predecessor it lies
+    known = np.searchsorted(edges, covers.known_day)
+    owner = np.repeat(np.arange(len(bucket)), np.diff(covers.offsets))
+    old_from = np.full(len(bucket), len(edges), np.int64)
+    np.minimum.at(old_from, owner, np.maximum(came_before, known))
+    new: Bool = rows.period < old_from[rows.customer]
+    return new
+
+
 def month_end(days: Int32, months: int) -> Int32:
     """Return the last days of months that lie some months from those that end with ``days``.
 

@@ -29,7 +29,7 @@ from lapse.measurement.asked import Asked
 from lapse.measurement.periods import month_end
 from lapse.measurement.sums import GROUPS, groups_of, jackknife
 from lapse.measurement.tenure_years import purchases
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Unknown
 from lapse.schema import NEVER, Bool, Bucket, Float64, Int32, Int64, Snapshots
 from lapse.value import DAYS_A_YEAR
 
@@ -186,14 +186,14 @@ def price_table(asked: Asked, sums: pd.DataFrame) -> Measured:
     text = (
         f"Customers who had a price rise in a month, and the share of them that lapsed within {horizon} days "
         f"after its end, beside those who had none for {horizon} days, a customer counting once a month. "
-        "difference compares within a month and a year of tenure. This is observed, not tried: who gets a "
-        "rise, and when, is not left to chance; often with a renewal, when customers leave anyway."
+        "The difference is taken within a month and a year of tenure. This is observed, not tried: who gets "
+        "a rise, and when, is not left to chance; often with a renewal, when customers leave anyway."
     )
     kind = price_event(asked.business)
-    warnings = () if n1.sum() else (f"no '{kind}' of a customer at risk whose {horizon} days have closed",)
-    return Measured(
-        "claims_price", "What follows a price rise", text, table, warnings, per_cent=("difference",)
+    warnings = (
+        () if n1.sum() else (Unknown(f"no '{kind}' of a customer at risk whose {horizon} days have closed"),)
     )
+    return Measured("claims_price", "What follows a price rise", text, table, warnings)
 
 
 def price_verdict(lower: float, upper: float) -> str:

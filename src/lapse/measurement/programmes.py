@@ -24,7 +24,7 @@ from lapse.measurement.acquisition import first_rows, texts_of
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
 from lapse.measurement.rates import NORMAL
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Misleading, Unknown
 from lapse.measurement.unit_costs import Bounded, named
 from lapse.schema import Bucket
 
@@ -140,9 +140,9 @@ def _difference(
 def _warnings(frame: pd.DataFrame) -> Iterator[str]:
     for row in frame.to_dict("records"):
         if row["status"] != "known":
-            yield f"{row['programme']}: its return {row['status']}"
+            yield Unknown(f"{row['programme']}: its return {row['status']}")
         elif row["difference_before_lower"] > 0 or row["difference_before_upper"] < 0:
-            yield (
+            yield Misleading(
                 f"{row['programme']}: treated and control differed before it by "
                 f"{row['difference_before']:,.2f}, more than chance usually leaves: the difference after it "
                 "may be no effect"

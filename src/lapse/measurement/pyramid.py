@@ -20,7 +20,7 @@ from lapse.measurement.asked import Asked, Unit
 from lapse.measurement.concentration import concentration_table, draw_whale
 from lapse.measurement.money import margins
 from lapse.measurement.sums import codes_of
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Unknown
 from lapse.measurement.transitions import States, move_sums, moves_by_period, moves_table, period_counts
 from lapse.schema import Bucket, Float64, to_date
 from lapse.segments import TIERS, TierLimits, fit_tiers, tiers
@@ -116,11 +116,13 @@ def tier_codes(limits: TierLimits, value: Float64) -> States:
 
 
 def _warnings(asked: Asked, dates: list[int]) -> tuple[str, ...]:
-    found = []
+    found: list[str] = []
     if asked.as_of not in dates:
         found.append(
-            f"the amounts begin on {to_date(asked.money_from)}: no whole year lies before "
-            f"{to_date(asked.as_of)}, so last year's margin cannot be known"
+            Unknown(
+                f"the amounts begin on {to_date(asked.money_from)}: no whole year lies before "
+                f"{to_date(asked.as_of)}, so last year's margin cannot be known"
+            )
         )
     if asked.business.value.cost_to_serve == 0:
         found.append("value.cost_to_serve is 0: only customers with more returns than orders can be lead")
@@ -133,12 +135,13 @@ def _standing(
     """Return the tiers of one date and how concentrated value is; missing where values cannot be known."""
     by = " by lifetime value" if name == "pyramid_clv" else ""
     value = np.empty(0) if known is None else known.to_numpy(np.float64)
+    of = "" if known is None else f", of {len(value):,} customers at risk"
     table = _tier_table(value, fit_tiers(value, rule))
     if known is None:
         table.loc[:, table.columns != "tier"] = np.nan
     text = (
-        f"Tiers by {what}: {len(value):,} customers at risk. lead costs more than it brings. All customers "
-        "are counted, so there are no intervals; equal values share a tier."
+        f"Tiers by {what}{of}. The tier 'lead' costs more than it brings. All customers are counted, so "
+        "there are no intervals; equal values share a tier."
     )
     spread = concentration_table(value)
     shared = (
@@ -200,7 +203,9 @@ def _moves(asked: Asked, values: pd.Series, limits: dict[int, TierLimits]) -> li
         start, end = np.where(states[:, :-1] == len(TIERS), -1, states[:, :-1]), states[:, 1:]
         pooled.append(_keyed(move_sums(start, end, len(STATES)), unit))
         single.append(_keyed(period_counts(start, end, days[1:], len(STATES)), unit))
-    warnings = () if pooled else ("no two closed periods have a whole year behind: moves cannot be known",)
+    warnings = (
+        () if pooled else (Unknown("no two closed periods have a whole year behind: moves cannot be known"),)
+    )
     text = (
         "Of the customers in a tier at the start of a period, the share in each tier at its end; gone is "
         "no longer at risk. Intervals are 95 %, clustered by customer. From quarter to quarter three "

@@ -21,14 +21,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lapse.features.wording import counted
 from lapse.measurement.asked import Asked, Unit
 from lapse.measurement.groups import ALL, Split, require_few, split_names, splits_of
 from lapse.measurement.moments import cross_sums, customer_sums
-from lapse.measurement.periods import UNITS, Rows, money_by_period, money_of, name_of, rows_of
+from lapse.measurement.periods import UNITS, Rows, money_by_period, money_of, name_of, newly_won, rows_of
 from lapse.measurement.pictures import draw_rates
 from lapse.measurement.rates import clustered_ratio, clustered_share, wilson
-from lapse.measurement.told import Measured
-from lapse.schema import Bucket, Float64, to_date
+from lapse.measurement.told import Measured, Misleading, Unknown
+from lapse.schema import Bool, Bucket, Float64, to_date
 
 CELLS, CUSTOMERS, PAIRS, LATE = (
     "retention_cells", "retention_customers", "retention_pairs", "retention_late",
@@ -36,15 +37,19 @@ CELLS, CUSTOMERS, PAIRS, LATE = (
 """Names of the sums."""
 
 _LATE_SHARE = 0.01
+MOST_NEW = 0.2
+"""Where more of the customers at the start have come in the period before, rates of money are warned of."""
 _MONEY = (
     "paying", "before", "gross", "during",
     "before_before", "gross_gross", "during_during", "gross_before", "during_before",
 )  # fmt: skip
 _TEXT = (
-    "Rate: of the customers at the start of the {unit}, the share that had not lapsed by its end; with "
-    "returned: and those who had, and were customers again. Gross: of the money that they brought in "
-    "the {unit} before, the share that they brought again, growth not counted. Net: the same with "
-    "growth. A {unit} that is still open has no rate yet."
+    "Customers kept: of those at the start of the {unit}, the share that had not lapsed by its end; kept or "
+    "back: and those who had, and were customers again. Money kept (gross): of the money that they brought "
+    "in the {unit} before, the share that they brought again, growth not counted; with growth (net) it "
+    "passes 100 % where they grew by more than was lost. Customers who first came in the {unit} before "
+    "brought only part of a {unit} then: rates of money are too high for them. A {unit} that is still open "
+    "has no rate."
 )
 
 
@@ -67,10 +72,10 @@ def collect(asked: Asked, bucket: Bucket) -> dict[str, pd.DataFrame]:
     for unit in UNITS:
         rows = rows_of(asked, bucket, unit)
         by_period, late = money_by_period(asked, bucket, unit)
-        money = money_of(rows, by_period)
+        money, new = money_of(rows, by_period), newly_won(asked, bucket, unit, rows)
         apart.append(late)
         for split in splits_of(asked, bucket, rows.snapshots):
-            cells.append(_keyed(_cells(rows, money, split), unit, split))
+            cells.append(_keyed(_cells(rows, money, new, split), unit, split))
             customers.append(_keyed(customer_sums(rows, money, split, len(asked.edges(unit))), unit, split))
             if split.name != ALL:
                 pairs.append(_keyed(cross_sums(rows, split), unit, split))
@@ -125,6 +130,7 @@ def rate_table(asked: Asked, cells: pd.DataFrame, unit: Unit) -> pd.DataFrame:
             "period": [name_of(unit, one) for one in day.tolist()],
             "status": np.where(closed, "closed", "open"),
             "customers": table["customers"].to_numpy(np.int64),
+            "newly_won": table["newly_won"].to_numpy(np.int64),
             **_shares("rate", table["kept"], table["customers"], closed),
             **_shares("rate_with_returned", table["kept"] + table["returned"], table["customers"], closed),
             **money_rates(table, closed),
@@ -190,26 +196,33 @@ def _too_early(asked: Asked, unit: Unit) -> tuple[str, ...]:
     if not (early := int(np.count_nonzero(edges < asked.settled_from - 1))):
         return ()
     first = to_date(asked.settled_from)
-    return (f"{early:,} {unit}s that begin before {first} are left out: nobody could lapse until then",)
+    return (f"left out: {counted(early, unit)} that began before {first}, as nobody could lapse until then",)
 
 
 def _warnings(frame: pd.DataFrame, late: dict[str, float], unit: Unit) -> tuple[str, ...]:
     closed = frame[(frame["split"] == ALL) & (frame["status"] == "closed")]
-    told = []
+    told: list[str] = []
     if not len(closed):
-        told.append(f"no whole {unit} with customers at its start has closed: there is no rate by {unit}")
+        told.append(
+            Unknown(f"no whole {unit} with customers at its start has closed: there is no rate by {unit}")
+        )
     elif not late["amount"]:
-        told.append(f"no rate of money by {unit}: value.revenue has no amount in any {unit}")
+        told.append(Unknown(f"no rate of money by {unit}: value.revenue has no amount in any {unit}"))
     elif closed["gross_rate"].isna().all():
-        told.append(f"no rate of money by {unit}: the tables hold no whole {unit} before a closed one")
+        told.append(
+            Unknown(f"no rate of money by {unit}: the tables hold no whole {unit} before a closed one")
+        )
     if (empty := int((closed["customers"] == 0).sum())) > 0:
         told.append(f"{empty:,} {unit}s without a customer at their start have no rate")
     if late["late"] > _LATE_SHARE * late["amount"]:
         share = late["late"] / late["amount"]
         told.append(
-            f"{share:.1%} of the money became known after its {unit} had closed, and counts nowhere: "
-            "rates are as they were known when the period closed"
+            Misleading(
+                f"{share:.1%} of the money became known after its {unit} had closed, and counts nowhere: "
+                "rates are as they were known when the period closed"
+            )
         )
+    told += _too_new(closed, unit)
     if late["below_zero"] > 0:
         told.append(
             f"{late['below_zero']:,.0f} times a customer's money in a {unit} was below 0 and counts as 0"
@@ -217,7 +230,20 @@ def _warnings(frame: pd.DataFrame, late: dict[str, float], unit: Unit) -> tuple[
     return tuple(told)
 
 
-def _cells(rows: Rows, money: tuple[Float64, Float64], split: Split) -> pd.DataFrame:
+def _too_new(closed: pd.DataFrame, unit: Unit) -> list[str]:
+    """Return a warning where many of the last closed period's customers are new, and its money is known."""
+    last = closed[closed["gross_rate"].notna()].head(1)
+    return [
+        Misleading(
+            f"{new / customers:.0%} of the customers at the start of {period} first show in the {unit} "
+            f"before: they brought only part of a {unit} then, so rates of money are too high for them"
+        )
+        for new, customers, period in zip(last["newly_won"], last["customers"], last["period"], strict=True)
+        if new > MOST_NEW * customers
+    ]
+
+
+def _cells(rows: Rows, money: tuple[Float64, Float64], new: Bool, split: Split) -> pd.DataFrame:
     """Return sums of one split by (level, period); the period is the day before it."""
     edges, period = np.unique(rows.day, return_inverse=True)
     code = split.code * len(edges) + period
@@ -229,6 +255,7 @@ def _cells(rows: Rows, money: tuple[Float64, Float64], split: Split) -> pd.DataF
         "customers": np.ones(len(code)),
         "kept": rows.kept,
         "returned": rows.returned,
+        "newly_won": new,
         "paying": paid,
         "before": before,
         "gross": gross,

@@ -27,7 +27,7 @@ from lapse.measurement.money import margins
 from lapse.measurement.next_rung import collect_steps, conclude_steps
 from lapse.measurement.stays import LEAST_STAYS, mean_stay, stay_sums
 from lapse.measurement.sums import GROUPS, groups_of, jackknife
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Misleading, Unknown
 from lapse.measurement.transitions import States, move_sums, moves_by_period, moves_table, period_counts
 from lapse.schema import Bool, Bucket, Float64, Int32, Int64
 from lapse.value import DAYS_A_YEAR
@@ -148,7 +148,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
         "Of the customers on a rung at the start of a period, the share on each rung at its end; gone is "
         "no longer at risk. Intervals are 95 %, pooled ones clustered by customer."
     )
-    few = () if len(moves) else ("fewer than two months have closed: moves cannot be known",)
+    few = () if len(moves) else (Unknown("fewer than two months have closed: moves cannot be known"),)
     worth, steps = _values(sums["rungs_value"], asked.business.currency)
     return [
         _over_time(asked, sums["rungs_customers"]),
@@ -171,15 +171,17 @@ def _over_time(asked: Asked, counts: pd.DataFrame) -> Measured:
     frame["share"] = (frame["customers"] / whole.where(whole > 0)).where(here)
     frame.insert(0, "as_of", pd.to_datetime(frame.pop("day"), unit="D").dt.date)
     section = asked.business.customers
-    warnings = []
+    warnings: list[str] = []
     if section is not None and "known_at" not in section.columns:
         warnings.append(
             "customers maps no known_at: who has no event yet cannot be dated, and is no prospect here"
         )
     if unseen := [rung for rung in RUNGS if rung not in described]:
         warnings.append(
-            f"{', '.join(unseen)}: no rule or mapped event shows that a customer has come so far, so who has "
-            "cannot be known"
+            Unknown(
+                f"{', '.join(unseen)}: no rule or mapped event shows that a customer has come so far, "
+                "so who has cannot be known"
+            )
         )
     text = (
         "Customers by rung at the end of each closed month; shares are of all but those who are gone. "
@@ -202,7 +204,7 @@ def _stays(sums: pd.DataFrame, moves: pd.DataFrame) -> Measured:
             warnings.append(warning)
     text = (
         "How many month ends customers spend on a rung before they leave it, up, down or for good, from "
-        "stays whose beginning was seen; the mean is of stays cut at limit_months, the last age that "
+        "stays whose beginning was seen; the mean is of stays cut at the last age that "
         f"{LEAST_STAYS} stays reached. Beside it 1/(1-p), p the share that stays from month to month, as "
         "if all left at one constant rate."
     )
@@ -231,7 +233,7 @@ def _disagreement(row: dict[str, object]) -> str | None:
         return None
     if lower <= cut <= upper or abs(cut - stays) < _FAR * stays:
         return None
-    return (
+    return Misleading(
         f"{row['rung']}: a constant rate gives {cut:.2f} months up to {limit:.0f}, stays give "
         f"{stays:.2f} [{lower:.2f}, {upper:.2f}]: they do not leave at one rate, and 1/(1-p) misleads"
     )

@@ -84,16 +84,17 @@ def measures(asked: Asked, bucket: Bucket, years: TenureYears) -> dict[str, tupl
     """Return number and base of every row, by measure; measures that no event can show are left out.
 
     ``contacts`` (complaints and tickets, which stand for what a customer costs to serve) and ``referrals``
-    are counted, over the years served; ``breadth`` is the number of different values of the churn event's
-    first category in a year served in full, over 1; ``irregularity`` is the standard deviation of the days
-    between purchases over their mean, where they fall on :data:`FEWEST_DAYS` days or more.
+    are counted on days at risk, over the years served: what comes after a lapse has no time to be divided by.
+    ``breadth`` is the number of different values of the churn event's first category in a year served in
+    full, over 1; ``irregularity`` is the standard deviation of the days between purchases over their mean,
+    where they fall on :data:`FEWEST_DAYS` days or more.
     """
     business = asked.business
     found = {}
     contacts = [kind for kind in CASES if kind in bucket.events]
     for name, kinds in (("contacts", contacts), ("referrals", [REFERRAL])):
         if kinds and kinds[0] in bucket.events:
-            counts = np.array([_counts(bucket, kind, asked.as_of, years) for kind in kinds])
+            counts = np.array([_counts(asked, bucket, kind, years) for kind in kinds])
             found[name] = (counts.sum(axis=0), years.served)
     categories = list(business.events[business.churn.event].categories)
     if categories:
@@ -103,10 +104,15 @@ def measures(asked: Asked, bucket: Bucket, years: TenureYears) -> dict[str, tupl
     return found
 
 
-def _counts(bucket: Bucket, kind: str, as_of: int, years: TenureYears) -> Float64:
+def _counts(asked: Asked, bucket: Bucket, kind: str, years: TenureYears) -> Float64:
+    """Return how many events of a kind fall on days at risk of each row."""
     events = bucket.events[kind]
-    seen = (events.day <= as_of) & (events.known_day <= as_of)
-    row, inside = years.place(events.owner[seen], events.day[seen].astype(np.int64))
+    seen = (events.day <= asked.as_of) & (events.known_day <= asked.as_of)
+    customer, day = events.owner[seen], events.day[seen]
+    row, inside = years.place(customer, day.astype(np.int64))
+    known = np.full(len(day), asked.as_of, np.int32)
+    before = (day - 1).astype(np.int32)
+    inside &= days_served(asked.business, bucket, customer, before, day, known) > 0
     return np.bincount(row[inside], minlength=len(years.year)).astype(np.float64)
 
 

@@ -15,6 +15,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+class Misleading(str):
+    """A warning that a figure, taken at its word, leads astray."""
+
+
+class Unknown(str):
+    """A warning that something cannot be known."""
+
+
+def gravity(warning: str) -> int:
+    """Return the place of a warning among others, 0 for the gravest.
+
+    Examples
+    --------
+    >>> [gravity(one) for one in (Misleading("1/(1-r) misleads"), Unknown("no rate"), "3 rows are left out")]
+    [0, 1, 2]
+    """
+    if isinstance(warning, Misleading):
+        return 0
+    return 1 if isinstance(warning, Unknown) else 2
+
+
 @dataclass(frozen=True)
 class Measured:
     """One table of a measurement.
@@ -31,11 +52,9 @@ class Measured:
         The table; a cell that cannot be known is missing, never zero. Bounds are ``*_lower``, ``*_upper`` at
         95 %.
     warnings : tuple of str
-        What must be known before anything is believed.
+        What must be known before anything is believed; see :func:`gravity`.
     picture : callable, optional
         Draws it.
-    per_cent : tuple of str
-        Columns that hold shares although neither ``rate`` nor ``share`` is in their names; their bounds too.
     """
 
     name: str
@@ -44,4 +63,3 @@ class Measured:
     frame: pd.DataFrame
     warnings: tuple[str, ...] = ()
     picture: Callable[[], Figure] | None = None
-    per_cent: tuple[str, ...] = ()

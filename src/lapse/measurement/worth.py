@@ -26,14 +26,15 @@ from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
 from lapse.measurement.pyramid import dates_of
 from lapse.measurement.sums import codes_of
-from lapse.measurement.told import Measured
+from lapse.measurement.told import Measured, Misleading, Unknown
+from lapse.pages.figures import number
 from lapse.schema import Bool, Bucket, Float64, to_date
 from lapse.segments import TIERS, fit_tiers, tiers
 from lapse.value import DAYS_A_YEAR
 
 REFERENCE, CONTRACT = "reference", "contract"
-LEAST_APART = 0.01
-"""Where fewer than this share of the customers differ from the rest in strategic worth, a warning says so."""
+MOST_HIGH, LEAST_HIGH = 0.8, 0.01
+"""Where strategic worth is high for more or fewer of the customers than these shares, a warning says so."""
 
 SUGGESTED: Mapping[tuple[str, str], str] = {
     ("platinum", "high"): "invest",
@@ -116,7 +117,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
     total = sum_points(frame, rules)
     high = total >= asked.business.measure.strategic.high_from
     return [
-        _two_way(asked, tier, high if rules else None, value, known=known),
+        _two_way(asked, tier, high if rules else None, value, _warnings(asked, total, rules, known=known)),
         _sources(asked.business, frame, rules, total),
     ]
 
@@ -129,9 +130,11 @@ def sum_points(frame: pd.DataFrame, rules: Mapping[str, Points]) -> Float64:
     return total
 
 
-def _two_way(asked: Asked, tier: np.ndarray, high: Bool | None, value: Float64, *, known: bool) -> Measured:
+def _two_way(
+    asked: Asked, tier: np.ndarray, high: Bool | None, value: Float64, warnings: tuple[str, ...]
+) -> Measured:
     """Return customers and money by tier and strategic worth; missing where the one or the other is."""
-    rows = []
+    rows, known = [], asked.as_of in dates_of(asked)
     for place in reversed(range(len(TIERS))):
         for strategic in ("high", "low"):
             here = (tier == place) & (high == (strategic == "high") if high is not None else False)
@@ -142,13 +145,7 @@ def _two_way(asked: Asked, tier: np.ndarray, high: Bool | None, value: Float64, 
         "decision about one; neither side decides alone, and a cost to serve that is the same for all "
         "hides who is dear to serve."
     )
-    return Measured(
-        "worth",
-        "Financial and strategic worth",
-        text,
-        pd.DataFrame(rows),
-        _warnings(asked, high, known=known),
-    )
+    return Measured("worth", "Financial and strategic worth", text, pd.DataFrame(rows), warnings)
 
 
 def _cell(tier: str, strategic: str, value: Float64, every: Float64, *, known: bool) -> dict[str, object]:
@@ -166,23 +163,57 @@ def _cell(tier: str, strategic: str, value: Float64, every: Float64, *, known: b
     }
 
 
-def _warnings(asked: Asked, high: Bool | None, *, known: bool) -> tuple[str, ...]:
-    found = []
+def _warnings(asked: Asked, total: Float64, rules: Mapping[str, Points], *, known: bool) -> tuple[str, ...]:
+    """Return what cannot be known, and where strategic worth tells hardly anybody apart."""
+    found: list[str] = []
     if not known:
+        day = to_date(asked.as_of)
+        found.append(Unknown(f"no whole year of data lies before {day}: financial worth cannot be known"))
+    if not rules:
         found.append(
-            f"no whole year of data lies before {to_date(asked.as_of)}: financial worth cannot be known"
+            Unknown(
+                "no event shows a referral, breadth, a reference or a contract: strategic worth cannot be "
+                "known; map such events, or name conditions under measure.strategic.points"
+            )
         )
-    if high is None:
-        found.append(
-            "no event shows a referral, breadth, a reference or a contract: strategic worth cannot be "
-            "known; map such events, or name conditions under measure.strategic.points"
-        )
-    elif len(high) and not LEAST_APART < high.mean() < 1 - LEAST_APART:
-        found.append(
-            f"strategic worth is high for {high.mean():.1%} of the customers, so it hardly tells them apart: "
-            "name other conditions under measure.strategic.points, or another high_from"
-        )
+    elif len(total):
+        share = float((total >= asked.business.measure.strategic.high_from).mean())
+        if share > MOST_HIGH:
+            found.append(Misleading(_crowded(asked, total, rules, share)))
+        elif share < LEAST_HIGH:
+            found.append(Misleading(_deserted(asked, total, share)))
     return tuple(found)
+
+
+def _crowded(asked: Asked, total: Float64, rules: Mapping[str, Points], share: float) -> str:
+    """Return that nearly everybody is high, and which limit or conditions would tell customers apart."""
+    high_from = asked.business.measure.strategic.high_from
+    said = (
+        f"strategic worth is high for {number(share, 'share')} of the customers, so it hardly tells "
+        "them apart"
+    )
+    for limit in range(high_from + 1, int(total.max()) + 1):
+        if (others := float((total >= limit).mean())) <= MOST_HIGH:
+            return (
+                f"{said}: with measure.strategic.high_from: {limit} instead of {high_from} it would be high "
+                f"for {number(others, 'share')}"
+            )
+    given = "; ".join(
+        f"{name} for {' and '.join(in_words(asked.business, one) for one in points.when)}"
+        for name, points in rules.items()
+    )
+    return (
+        f"{said}: under measure.strategic.points name conditions that fewer fulfil; points are now: {given}"
+    )
+
+
+def _deserted(asked: Asked, total: Float64, share: float) -> str:
+    return (
+        f"strategic worth is high for {number(share, 'share')} of the customers, so it hardly tells them "
+        f"apart: nobody has more than {total.max():.0f} points and measure.strategic.high_from is "
+        f"{asked.business.measure.strategic.high_from}; lower it, or name other conditions under "
+        "measure.strategic.points"
+    )
 
 
 def _sources(
