@@ -48,7 +48,7 @@ bench-small: peers  ## the same on little data in a few minutes, written to a te
 	@$(BIN)/python benchmarks/speed.py --small
 
 quality: install  ## how good the probabilities are beside the yardsticks: benchmarks/quality.json
-	@$(BIN)/python benchmarks/quality.py
+	@$(BIN)/python -m benchmarks.quality
 
 peers: install  ## install what the benchmarks compare with
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --editable ".[bench]"

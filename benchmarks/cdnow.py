@@ -12,14 +12,12 @@ Spend is expected purchases times Gamma-Gamma's expected value of one. Metrics: 
 of purchases, ``total_bias`` of purchases, ``auc`` of who buys again, ``normalised_gini`` of spend; intervals
 are of resampled customers (95 %).
 
-Run ``python benchmarks/cdnow.py``; it reads ``../shared/data/cdnow`` and says so where that is absent. It
-prints one table a data set and writes its rows to ``purchases.json``: data, protocol, method, metric, value,
-lower, upper.
+Run ``python -m benchmarks.cdnow``; it reads ``../shared/data/cdnow`` and says so where that is absent. It
+prints one table a data set and writes its rows to ``quality.json`` (:mod:`benchmarks.judged`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from benchmarks.judged import publish
 from sklearn.metrics import roc_auc_score
 
 from lapse.cohort.purchases import PurchaseHistory, read_histories
@@ -38,7 +37,6 @@ from lapse.models.purchases import Purchases
 from lapse.schema import Float64
 
 FOLDER = Path(__file__).parents[2] / "shared/data/cdnow"
-RESULT = Path(__file__).with_name("purchases.json")
 CUT = pd.Timestamp("1997-09-30")
 DAYS_AHEAD = 39 * 7
 LEARN_FROM = pd.date_range("1997-03-31", "1997-08-31", freq="ME")
@@ -66,7 +64,7 @@ def main() -> None:
         table = score(happened, said)
         print(f"\n{name}: {len(happened.purchases):,} customers\n{shown(table)}")
         rows += as_rows(name, table)
-    RESULT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    publish("cdnow", rows)
 
 
 def read_sample() -> pd.DataFrame:

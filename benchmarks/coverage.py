@@ -12,19 +12,18 @@ the tables are valued and held against what really happens to them, years beyond
 - ``total over what happened``: of CLVs, all seeds together, with bounds from resampled seeds.
 
 Run ``python -m benchmarks.coverage [--seeds 1 2 3] [--customers 6000]``. It prints a line a world and a table
-a business, and writes ``coverage.json``: rows of data, protocol, method, metric, value, lower, upper.
+a business, and writes rows to ``quality.json`` (:mod:`benchmarks.judged`).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from benchmarks.judged import NUMBERS, publish
 from benchmarks.truth import MAKERS, make_world
 from scipy.stats import binomtest
 
@@ -35,7 +34,6 @@ from lapse.models.curve import Curve
 from lapse.schema import Float64, to_date
 from lapse.value import spread_of
 
-RESULT = Path(__file__).with_suffix(".json")
 Bounds = tuple[float, float, float]
 """A measure, its lower and its upper bound."""
 
@@ -150,9 +148,8 @@ def main() -> None:
         data = f"synthetic {name}: {asked.customers:,} customers, {len(worlds)} seeds"
         key = {"data": data, "protocol": "simulated truth, last day", "method": "lapse"}
         for metric, numbers in found.items():
-            told = (None if np.isnan(number) else round(number, 6) for number in numbers)
-            rows.append(key | {"metric": metric} | dict(zip(("value", "lower", "upper"), told, strict=True)))
-    RESULT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            rows.append(key | {"metric": metric} | dict(zip(NUMBERS, numbers, strict=True)))
+    publish("coverage", rows)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,13 @@ At each quarter only policies whose potential follow-up reaches it are scored: c
 nothing needs weights. ``ibs`` is the mean of the Brier score over the quarters. Behind the longest duration
 that a peer has seen it gets its own mean hazard of the last four quarters; lapse has the tail that it fits.
 
-Run ``python benchmarks/insurance.py`` for lapse, Kaplan-Meier and Cox, with ``forest boost`` behind it for
-these as well. It writes ``lifetimes.json``: data, protocol, method, metric, value, lower, upper, with 95 %
-intervals from resampled policies.
+Run ``python -m benchmarks.insurance`` for lapse, Kaplan-Meier and Cox, with ``forest boost`` behind it for
+these as well. It writes rows to ``quality.json`` (:mod:`benchmarks.judged`), with 95 % intervals from
+resampled policies.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ import numpy as np
 import pandas as pd
 from benchmarks.insurance_data import FILE, STEP, SURRENDER, Policies, policies
 from benchmarks.insurance_peers import at, with_tail
+from benchmarks.judged import publish
 from sklearn.model_selection import KFold
 
 from lapse.evaluation.bootstrap import bounds, draw
@@ -41,7 +41,6 @@ from lapse.evaluation.survival import observe_steps
 from lapse.models.lifetime import Lifetime
 
 DATA = "uslapseagent"
-RESULT = Path(__file__).with_name("lifetimes.json")
 PEERS = Path(__file__).with_name("insurance-peers.txt")
 PROGRAM = Path(__file__).with_name("insurance_peers.py")
 QUARTERS, ALL_QUARTERS, AHEAD = 56, 62, 20
@@ -66,8 +65,7 @@ def main() -> None:
     table = pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[3:], float)).round(6)
     for protocol, part in table.groupby("protocol"):
         print(f"\n{protocol}\n{part.pivot_table('value', 'metric', 'method', sort=False).to_string()}")
-    document = json.loads(table.assign(data=DATA)[["data", *names]].to_json(orient="records"))
-    RESULT.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    publish("insurance", table.assign(data=DATA)[["data", *names]].to_dict("records"))
 
 
 def environment(folder: Path) -> str:

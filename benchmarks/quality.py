@@ -8,13 +8,12 @@ learned from dates whose labels were final before the first of them. Two questio
   baskets alone.
 - ``lapse``: lapse's own rule, the first silence of 28 days that completes within the next 28.
 
-Run ``python benchmarks/quality.py``. It prints one table a question and writes both to ``quality.json``: rows
-of data, protocol, method, metric, value, lower, upper, with 95 % intervals from resampled households.
+Run ``python -m benchmarks.quality``. It prints one table a question and writes both to ``quality.json``
+(:mod:`benchmarks.judged`), with 95 % intervals from resampled households.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+from benchmarks.judged import NUMBERS, publish
 
 import lapse
 from lapse.demo import write_demo
@@ -31,7 +31,6 @@ from lapse.models.defection import Defection
 from lapse.schema import Float64
 
 DATA = "Complete Journey"
-RESULT = Path(__file__).with_suffix(".json")
 SHOWN = (
     "auc",
     "average_precision",
@@ -63,7 +62,7 @@ def main() -> None:
     for protocol, table in tables.items():
         print(f"\n{DATA}, {protocol}\n{shown(table)}")
     rows = [row for protocol, table in tables.items() for row in as_rows(protocol, table)]
-    RESULT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    publish("quality", rows)
 
 
 def quality(data: lapse.Dataset, baskets: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -161,10 +160,9 @@ def as_rows(protocol: str, table: pd.DataFrame) -> list[dict[str, str | float | 
         metric = str(row["metric"])
         metric += f" less {row['against']}'s" if row["against"] else ""
         metric += f" at {row['as_of']}" if row["as_of"] else ""
-        numbers = {name: float(row[name]) for name in ("value", "lower", "upper")}
-        known = {name: None if np.isnan(number) else round(number, 6) for name, number in numbers.items()}
+        numbers = {name: float(row[name]) for name in NUMBERS}
         rows.append(
-            {"data": DATA, "protocol": protocol, "method": str(row["method"]), "metric": metric, **known}
+            {"data": DATA, "protocol": protocol, "method": str(row["method"]), "metric": metric, **numbers}
         )
     return rows
 

@@ -21,14 +21,13 @@ Every measure is a ratio of two sums over customers, so that seeds are joined by
   lapse after it falls into the horizon. ``false recall of <cause>`` is the same share of those in whom that
   part is below the average.
 
-Run ``python benchmarks/truth.py [--seeds 11 12 13] [--customers 20000]``. It prints one table a business and
-writes the joined seeds to ``truth.json``: rows of data, protocol, method, metric, value, lower, upper.
+Run ``python -m benchmarks.truth [--seeds 11 12 13] [--customers 20000]``. It prints one table a business and
+writes the joined seeds to ``quality.json`` (:mod:`benchmarks.judged`).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +36,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from benchmarks.judged import publish
 
 import lapse
 from lapse.demo import example
@@ -47,7 +47,6 @@ from lapse.schema import Bool, Float64, to_date
 from lapse.synth import Synthetic, make_gym, make_shop
 from lapse.synth.truth import Truth
 
-RESULT = Path(__file__).with_suffix(".json")
 MAKERS: Mapping[str, Callable[..., Synthetic]] = {"gym": make_gym, "shop": make_shop}
 EVENT_OF = {
     "gym": {"price": "price_rise", "complaint": "complaint", "visits": "visit"},
@@ -223,7 +222,7 @@ def main() -> None:
         print(f"\n{name}: {asked.customers:,} customers\n{table.to_string(float_format='{:.4f}'.format)}")
         data = f"synthetic {name}: {asked.customers:,} customers, {len(by_seed)} seeds"
         rows += as_rows(data, table)
-    RESULT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    publish("truth", rows)
 
 
 def as_table(by_seed: Mapping[int, Mapping[tuple[str, str], Ratio]]) -> pd.DataFrame:
