@@ -94,6 +94,16 @@ def test_what_if_moves_as_it_must(place: Place, today: Dataset) -> None:
     assert table.loc["later", "difference"] < 0
 
 
+def test_what_if_is_held_against_what_is(place: Place, today: Dataset) -> None:
+    table = lapse.what_if(place.model, today, {"more": Change(margin=0.1)})
+    assert table.index.tolist() == ["as it is", "more"]
+    assert table.loc["as it is", "clv"] == lapse.what_if(place.model, today).loc["as it is", "clv"]
+    assert table.loc["more", "percent"] == pytest.approx(10.0, rel=1e-9)
+    for wrong in ([Change()], {"more": 0.1}, {"as it is": Change(margin=0.1)}):
+        with pytest.raises(DataError, match="what_if: changes: expected a Change by name"):
+            lapse.what_if(place.model, today, wrong)  # type: ignore[arg-type]  # that is the test
+
+
 def test_cohorts_add_up_and_their_intervals_do_not_cancel(place: Place, today: Dataset) -> None:
     half = pd.Series(np.where(np.arange(len(today)) % 2, "odd", "even"))
     parts, whole = lapse.total_value(place.model, today, half), lapse.total_value(place.model, today)
@@ -104,6 +114,8 @@ def test_cohorts_add_up_and_their_intervals_do_not_cancel(place: Place, today: D
     assert all_width <= width.sum() * (1 + 1e-9)
     with pytest.raises(DataError, match="one for each of"):
         lapse.total_value(place.model, today, half.iloc[1:])
+    with pytest.raises(DataError, match=r"cohort: index: expected the index of data\.keys"):
+        lapse.total_value(place.model, today, half.sample(frac=1.0, random_state=0))
 
 
 def test_nobody_is_worth_anything_twice(place: Place) -> None:

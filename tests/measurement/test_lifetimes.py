@@ -201,3 +201,13 @@ def test_the_picture_shows_tenures_with_the_grace_behind_them() -> None:
     seen, constant = (line.get_xydata() for line in axes.lines)
     assert seen[1].tolist() == pytest.approx([45 / (365.25 / 12), 1.0])
     assert constant[0].tolist() == [0.0, 1.0]
+
+
+def test_a_single_period_says_nothing_of_lifetimes() -> None:
+    """All begin their first year: whatever the rate, Kaplan-Meier of it is 1, with bounds of no width."""
+    asked, bucket = yearly(np.array([1000.0, 600.0]), 1)
+    told = told_of(asked, bucket)
+    row = told.frame[told.frame["unit"] == "year"].iloc[0]
+    assert row["seen"] == 1
+    assert row[["km_to_seen", "km_to_seen_lower", "constant_to_seen", "sbg"]].isna().all()
+    assert row["agree"] is None

@@ -27,7 +27,7 @@ def test_a_number_of_steps_that_is_none_is_refused(model: Lifetime, wrong: int) 
         lambda X, n: model.predict_cumulative_incidence(X, n, 1),
         lambda X, n: model.conditional_after(X, 10, n),
     ):
-        with pytest.raises(DataError, match="n_steps: expected a whole number of at least 1"):
+        with pytest.raises(DataError, match="n_steps: expected a whole number from 1 to 100,000"):
             ask(X, wrong)
 
 

@@ -72,7 +72,9 @@ def test_whole_numbers(value: float) -> None:
 
 @pytest.mark.parametrize("value", [0, -3, 30.5, np.nan, np.inf, "30", None, True, pd.Timedelta("3D")])
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
-    with pytest.raises(DataError, match="parameters: step_days: expected a whole number of at least 1, got"):
+    with pytest.raises(
+        DataError, match="parameters: step_days: expected a whole number from 1 to 100,000, got"
+    ):
         inputs.whole("step_days", value)
 
 

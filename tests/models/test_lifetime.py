@@ -374,7 +374,7 @@ def test_recent_person_time_alone_is_learned_from_where_the_level_has_changed() 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"step_days": 0}, "step_days: expected a whole number of at least 1, got 0"),
+        ({"step_days": 0}, "step_days: expected a whole number from 1 to 100,000, got 0"),
         ({"step_days": -30}, "step_days"),
         ({"step_days": 30.5}, "step_days"),
         ({"step_days": "30d"}, "step_days: .* got '30d'"),

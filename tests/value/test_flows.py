@@ -80,11 +80,16 @@ def test_margin_multiple_of_a_constant_retention(retention: float, discount: flo
 
 @pytest.mark.parametrize(
     ("retention", "discount"),
-    [(1.1, 0.1), (-0.1, 0.1), (np.nan, 0.1), (0.8, np.nan), (0.8, np.inf), (0.8, -0.1), (1.0, 0.0)],
+    [(1.1, 0.1), (-0.1, 0.1), (np.nan, 0.1), (0.8, np.nan), (0.8, np.inf), (0.8, -0.1)],
 )
 def test_rates_that_have_no_multiple_are_refused(retention: float, discount: float) -> None:
     with pytest.raises(ValueError, match="retention in"):
         margin_multiple(retention, discount)
+
+
+def test_a_sum_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="the sum has no end"):
+        margin_multiple(1.0, 0.0)
 
 
 @pytest.mark.parametrize("retention", [0.8, 0.9])

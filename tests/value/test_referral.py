@@ -46,3 +46,9 @@ def test_who_referred_second_gets_nothing_for_the_first_who_has_no_value() -> No
     assert table["clv_with_referrals"].dropna().to_dict() == {"b": 60.0, "c": 40.0}
     with pytest.raises(DataError, match="referrals: columns: expected customer_id and referred, got no ref"):
         with_referrals(clv, referrals[["customer_id"]], 0.5)
+
+
+def test_values_without_end_are_refused() -> None:
+    clv = pd.Series({"a": 1.0, "b": np.inf})
+    with pytest.raises(DataError, match=r"clv: expected finite numbers, got infinite ones \(1 row\)"):
+        with_referrals(clv, pd.DataFrame({"customer_id": ["a"], "referred": ["b"]}), 0.5)

@@ -38,6 +38,9 @@ def referral_value(history: History, scores: pd.DataFrame) -> pd.DataFrame:
     if rule is None:
         where = str(history.business.source)
         raise ConfigError(Problem(where, "value.referral", "event, referred and credit", "nothing"))
+    if missing := [name for name in ("customer_id", "as_of", "clv") if name not in scores]:
+        wanted = "as in the score table"
+        raise DataError([Problem("scores", name, wanted, "no such column") for name in missing])
     dates = pd.to_datetime(pd.Series(scores["as_of"].astype(str).unique()))
     if len(dates) != 1:
         raise DataError(Problem("scores", "as_of", "one date", f"{len(dates)} of them"))

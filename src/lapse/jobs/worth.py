@@ -20,6 +20,7 @@ from lapse.features.grammar import CUSTOMER, Feature
 from lapse.jobs.model import Model
 from lapse.jobs.totals import what_if_table
 from lapse.value import (
+    AS_IT_IS,
     CHANGES,
     FLOW_COLUMNS,
     LEVEL,
@@ -63,15 +64,23 @@ def what_if(model: Model, data: Dataset, changes: Mapping[str, Change] = CHANGES
     model : Model
     data : Dataset
     changes : mapping of name to Change, optional
-        The first one is what the others are compared with.
 
     Returns
     -------
     DataFrame, a row a change
-        ``clv``, ``difference`` and ``percent``, both to the first.
+        ``clv``, ``difference`` and ``percent``, both to the first row, ``as it is``.
+
+    Raises
+    ------
+    DataError
+        If what is given is no mapping, or has a change under that name.
     """
-    value, curve = model.business.value, model.curve(data)
-    worth = {name: flows_if(curve, value, change).sum(axis=1).sum() for name, change in changes.items()}
+    named = isinstance(changes, Mapping) and all(isinstance(one, Change) for one in changes.values())
+    if not named or changes.get(AS_IT_IS, Change()) != Change():
+        expected = f"a Change by name, none of them '{AS_IT_IS}'"
+        raise DataError(Problem("what_if", "changes", expected, repr(changes)))
+    value, curve, asked = model.business.value, model.curve(data), {AS_IT_IS: Change(), **changes}
+    worth = {name: flows_if(curve, value, change).sum(axis=1).sum() for name, change in asked.items()}
     return what_if_table(worth)
 
 
@@ -86,7 +95,8 @@ def total_value(
     data : Dataset
         As of one date, or with cohorts of one date each: nobody is worth anything twice.
     cohort : Series, length n, optional
-        The label of each row, none missing; by default all are one cohort, ``all``.
+        The label of each row, none missing, in the order of the rows (its index is that of ``data.keys``, 0
+        to n - 1); by default all are one cohort, ``all``.
     level : float, default 0.95
 
     Returns
@@ -98,12 +108,16 @@ def total_value(
     Raises
     ------
     DataError
-        If a label is missing or their number is another, or a customer is in a cohort twice.
+        If a label is missing or their number is another, their index is another, or a customer is in a
+        cohort twice.
     """
-    label = pd.Series("all", data.keys.index) if cohort is None else cohort.reset_index(drop=True)
+    label = pd.Series("all", data.keys.index) if cohort is None else cohort
     if len(label) != len(data) or label.isna().any():
         got = f"{len(label):,} labels, {int(label.isna().sum()):,} of them missing"
         raise DataError(Problem("cohort", "labels", f"one for each of {len(data):,} rows", got))
+    if not label.index.equals(data.keys.index):
+        expected, hint = "the index of data.keys, 0 to n - 1", "labels in its order, as merged to data.keys"
+        raise DataError(Problem("cohort", "index", expected, "another", hint))
     again = data.keys[["customer_id"]].assign(label=label.to_numpy()).duplicated()
     if again.any():
         expected, hint = "each customer once in a cohort", "snapshots as of one date"

@@ -219,8 +219,8 @@ def _row(asked: Asked, spells: pd.DataFrame, pooled: dict[Hashable, Any]) -> dic
     }
     tenures = tenures_of(spells, unit, split, level)
     seen = len(tenures.at_risk)
-    if not seen:
-        return row
+    if seen < 2:  # of a single period Kaplan-Meier says nothing: all begin it
+        return row | {"seen": seen or float("nan")}
     km = {
         f"km_to_seen{bound}": value + grace
         for bound, value in zip(_BOUNDS, tenures.restricted_mean(), strict=True)

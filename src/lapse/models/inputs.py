@@ -146,11 +146,15 @@ def days(as_of: npt.ArrayLike, n: int, name: str = "as_of") -> Int32:
     return number.astype(np.int32)
 
 
+MOST = 100_000
+"""No number of steps, days or trees above it is meant."""
+
+
 def whole(name: str, value: object) -> int:
-    """Return a whole number of at least 1, which may be a float such as 365.0."""
+    """Return a whole number from 1 to :data:`MOST`, which may be a float such as 365.0."""
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (is_number and float(value) >= 1 and float(value).is_integer()):  # type: ignore[arg-type]  # a number
-        raise DataError(Problem("parameters", name, "a whole number of at least 1", f"{value!r}"))
+    if not (is_number and 1 <= float(value) <= MOST and float(value).is_integer()):  # type: ignore[arg-type]  # a number
+        raise DataError(Problem("parameters", name, f"a whole number from 1 to {MOST:,}", f"{value!r}"))
     return int(value)  # type: ignore[call-overload,no-any-return]  # a number
 
 

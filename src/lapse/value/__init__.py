@@ -16,9 +16,10 @@ from lapse.value.referral import with_referrals
 from lapse.value.risk import value_at_risk
 from lapse.value.table import FLOW_COLUMNS, flow_tables
 from lapse.value.total import LEVEL, Shocks, Total, fit_shocks, total_of
-from lapse.value.what_if import CHANGES, Change, changed, flows_if
+from lapse.value.what_if import AS_IT_IS, CHANGES, Change, changed, flows_if
 
 __all__ = [
+    "AS_IT_IS",
     "CHANGES",
     "DAYS_A_YEAR",
     "FLOW_COLUMNS",

@@ -30,8 +30,10 @@ def margin_multiple(retention: float, discount_rate: float) -> float:
     >>> round(margin_multiple(0.8, 0.12), 2), round(margin_multiple(0.9, 0.10), 2)
     (2.5, 4.5)
     """
-    if not (0 <= retention <= 1 and 0 <= discount_rate < math.inf) or retention == 1 + discount_rate:
+    if not (0 <= retention <= 1 and 0 <= discount_rate < math.inf):
         raise ValueError(f"retention in [0, 1], discount at least 0, not {retention} and {discount_rate}")
+    if retention == 1 + discount_rate:
+        raise ValueError("a discount above 0 where the retention is 1: the sum has no end without it")
     return retention / (1 + discount_rate - retention)
 
 

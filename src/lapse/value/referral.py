@@ -14,6 +14,7 @@ without their columns.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from lapse.errors import DataError, Problem
@@ -51,6 +52,9 @@ def with_referrals(clv: pd.Series, referrals: pd.DataFrame, credit: float) -> pd
         problems.append(Problem("referrals", "columns", wanted, f"no {', '.join(sorted(missing))}"))
     if clv.index.has_duplicates:
         problems.append(Problem("referrals", "clv", "one value a customer", "customers with two"))
+    if (wrong := np.isinf(clv.to_numpy(np.float64))).any():
+        count = int(wrong.sum())
+        problems.append(Problem("referrals", "clv", "finite numbers", "infinite ones", count=count))
     if problems:
         raise DataError(problems)
     there = clv.dropna().index

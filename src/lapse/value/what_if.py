@@ -50,12 +50,15 @@ class Change:
     cost: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, astuple(self))):
-            raise ValueError(f"a change must be finite numbers, not {self}")
+        if not all(isinstance(part, int | float) and math.isfinite(part) for part in astuple(self)):
+            raise ValueError(f"a change must be finite numbers, such as 0.01 for 1 %, not {self}")
 
+
+AS_IT_IS = "as it is"
+"""What every other value is compared with."""
 
 CHANGES: Mapping[str, Change] = {
-    "as it is": Change(),
+    AS_IT_IS: Change(),
     "+1 point retention": Change(retention=0.01),
     "+1 % margin": Change(margin=0.01),
     "+1 point discount": Change(discount=0.01),
