@@ -114,8 +114,12 @@ def test_cohorts_add_up_and_their_intervals_do_not_cancel(place: Place, today: D
     assert all_width <= width.sum() * (1 + 1e-9)
     with pytest.raises(DataError, match="one for each of"):
         lapse.total_value(place.model, today, half.iloc[1:])
-    with pytest.raises(DataError, match=r"cohort: index: expected the index of data\.keys"):
+    with pytest.raises(DataError, match=r"cohort: index: expected that of data\.keys"):
         lapse.total_value(place.model, today, half.sample(frac=1.0, random_state=0))
+    by_customer = half.set_axis(today.keys["customer_id"])
+    pd.testing.assert_frame_equal(lapse.total_value(place.model, today, by_customer), parts)
+    with pytest.raises(DataError, match=r"cohort: index: expected that of data\.keys"):
+        lapse.total_value(place.model, today, by_customer.iloc[::-1])
 
 
 def test_nobody_is_worth_anything_twice(place: Place) -> None:

@@ -95,8 +95,8 @@ def total_value(
     data : Dataset
         As of one date, or with cohorts of one date each: nobody is worth anything twice.
     cohort : Series, length n, optional
-        The label of each row, none missing, in the order of the rows (its index is that of ``data.keys``, 0
-        to n - 1); by default all are one cohort, ``all``.
+        The label of each row, none missing, in the order of the rows: its index is that of ``data.keys``, 0
+        to n - 1, or their customer ids. By default all are one cohort, ``all``.
     level : float, default 0.95
 
     Returns
@@ -115,9 +115,13 @@ def total_value(
     if len(label) != len(data) or label.isna().any():
         got = f"{len(label):,} labels, {int(label.isna().sum()):,} of them missing"
         raise DataError(Problem("cohort", "labels", f"one for each of {len(data):,} rows", got))
-    if not label.index.equals(data.keys.index):
-        expected, hint = "the index of data.keys, 0 to n - 1", "labels in its order, as merged to data.keys"
-        raise DataError(Problem("cohort", "index", expected, "another", hint))
+    in_order = (data.keys.index, pd.Index(data.keys["customer_id"]))
+    if not any(label.index.equals(one) for one in in_order):
+        expected, hint = (
+            "that of data.keys, or its customer ids",
+            "reindex labels by data.keys['customer_id']",
+        )
+        raise DataError(Problem("cohort", "index", expected, "another, or another order", hint))
     again = data.keys[["customer_id"]].assign(label=label.to_numpy()).duplicated()
     if again.any():
         expected, hint = "each customer once in a cohort", "snapshots as of one date"
