@@ -139,6 +139,6 @@ def test_another_currency_is_refused_and_another_config_warned_of(history: Histo
     assert "scored with config 000000000000" in found.warnings[0]
     next(tmp_path.glob("*/*")).unlink()
     next(tmp_path.iterdir()).rmdir()
-    scores(history, tmp_path, currency="XXX")
+    scores(history, tmp_path, currency="CHF")
     with pytest.raises(DataError, match="values in"):
         scored_values(history.business, history.data_end, tmp_path)

@@ -63,9 +63,10 @@ def defection_table(asked: Asked, sums: pd.DataFrame) -> Measured:
         {"measure": names, "unit": units, "value": mean, "value_lower": lower, "value_upper": upper}
     )
     at_start, lapsed = (int(sums[name].sum()) for name in ("at_start", "lapsed"))
+    seen = f"Of {at_start:,} customers on {to_date(start)}, {lapsed:,} lapsed within the year. "
     text = (
-        f"Of {at_start:,} customers on {to_date(start)}, {lapsed:,} lapsed within the year. Had "
-        f"{FEWER:.0%} of these stayed, they would bring so much a year more, in {asked.business.currency} "
+        f"{seen if whole[0] else ''}Had {FEWER:.0%} of those who lapsed within a year stayed, they would "
+        f"bring so much a year more, in {asked.business.currency} "
         "of margin less cost to serve: as much as those who stayed did, or as much as those who lapsed "
         "did in the year before. Keeping them costs too, and that is not taken off; the second figure is "
         "the careful one."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lapse.measurement.pictures import one_panel
+from lapse.measurement.pictures import above, one_panel, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,10 +34,11 @@ def draw_ladder(frame: pd.DataFrame, rungs: tuple[str, ...]) -> Figure:
     there = [rung for rung in rungs if rung in count and count[rung].max() > 0]
     figure, axes = one_panel(4.2)
     shade = list(np.linspace(_LIGHTEST, _DARKEST, len(there)))
-    axes.stackplot(pd.to_datetime(count.index), *(count[rung] for rung in there), labels=there, colors=shade)
+    axes.stackplot(np.arange(len(count)), *(count[rung] for rung in there), labels=there, colors=shade)
     axes.set(ylabel="customers", ylim=(0, None))
     axes.margins(x=0)
-    axes.legend(*(part[::-1] for part in axes.get_legend_handles_labels()), frameon=False, loc="upper left")
+    ticks(axes, [f"{day:%Y-%m}" for day in pd.to_datetime(count.index)])
+    above(figure)
     _thousands(axes, "y")
     return figure
 

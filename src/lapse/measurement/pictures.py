@@ -25,6 +25,8 @@ _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
 _MOST_TICKS = 8
 _MOST_BARS = 30
 _MOST_COHORTS = 36
+_LEAST_HEIGHT = 2.8
+"""Inches in which the words beside a field of colours have room."""
 
 
 class Lasting(Protocol):
@@ -56,10 +58,10 @@ def draw_rates(frame: pd.DataFrame, unit: Unit) -> Figure:
             axes.plot(place, shown[name], color=colour, marker=mark, markersize=4, linewidth=1.5, label=label)
             lower, upper = (shown[f"{name}_{bound}"].to_numpy(np.float64) for bound in ("lower", "upper"))
             axes.fill_between(place, lower, upper, color=colour, alpha=0.15, linewidth=0)
-    _ticks(axes, shown["period"].tolist())
+    ticks(axes, shown["period"].tolist())
     _as_percent(axes)
     axes.set_ylabel(f"kept over the {unit}")
-    axes.legend(frameon=False, fontsize=9)
+    above(figure)
     return figure
 
 
@@ -128,7 +130,7 @@ def draw_cohorts(frame: pd.DataFrame, unit: Unit) -> Figure:
     wide = frame[frame["cohort"].isin(cohorts)].pivot_table(
         index="cohort", columns="age", values="share_left"
     )
-    figure = _blank(min(1.6 + 0.2 * len(wide), 7.0))
+    figure = _blank(min(max(1.6 + 0.2 * len(wide), _LEAST_HEIGHT), 7.0))
     axes = figure.subplots()
     field = np.ma.masked_invalid(wide.to_numpy(np.float64))
     image = axes.imshow(field, aspect="auto", cmap="viridis", vmin=0, vmax=1)
@@ -159,6 +161,13 @@ def one_panel(height: float = 3.8) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def above(figure: Figure) -> None:
+    """Put what the colours mean above the panels, where it hides nothing; nothing where nothing is named."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if labels:
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, fontsize=9)
+
+
 def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.8)
@@ -180,5 +189,6 @@ def _places(labels: list[str]) -> tuple[list[int], list[str]]:
     return list(range(0, len(labels), step)), labels[::step]
 
 
-def _ticks(axes: Axes, labels: list[str]) -> None:
+def ticks(axes: Axes, labels: list[str]) -> None:
+    """Name places 0, 1, ... along the axis, as many as have room."""
     axes.set_xticks(*_places(labels), fontsize=8)
