@@ -93,6 +93,20 @@ def test_heterogeneity_that_no_feature_shows_makes_the_tail_fall_faster() -> Non
     assert alphas[1] > 4
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_even_a_single_tree_knows_when(seed: int) -> None:
+    X, _, _ = sample(4_000, seed, columns=5)
+    rng = np.random.default_rng(seed)
+    early = rng.random(4_000) < 0.5
+    lapse = np.where(early, rng.integers(1, STEP + 1, 4_000), 1_000)
+    follow_up = np.full(4_000, 4 * STEP)
+    late = ~early & (rng.random(4_000) < 0.05)
+    lapse[late] = rng.integers(STEP + 1, 4 * STEP + 1, late.sum())
+    model = Lifetime(STEP, n_estimators=1, learning_rate=1.0, num_threads=1, random_state=seed)
+    hazard = model.fit(X, lapse <= follow_up, np.minimum(lapse, follow_up), follow_up).predict_hazard(X, 4)
+    assert hazard[:, 0].mean() > 5 * hazard[:, 3].mean()
+
+
 def test_of_many_snapshots_the_tail_is_learned_from_some(monkeypatch: pytest.MonkeyPatch) -> None:
     X, hazard, follow_up = sample(20_000)
     event, duration = geometric(hazard, follow_up)

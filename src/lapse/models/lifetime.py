@@ -46,7 +46,8 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     hazard is LightGBM's probability given the snapshot's features and the step's number, where the days to
     the end of a term and the season stand as they will at that step (:mod:`lapse.models.ahead`). Any event
     code above 0 is a lapse; causes share its hazard. Thresholds are searched for, not drawn at random
-    (``extra_trees``): terms end on a day, and random ones blur a hazard that jumps there.
+    (``extra_trees``): terms end on a day, and random ones blur a hazard that jumps there. Every tree sees all
+    features (``feature_fraction``): the step is one of them, and a tree without it cannot tell when.
 
     Parameters
     ----------
@@ -54,7 +55,8 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         Length of a step.
     n_estimators, learning_rate, num_leaves, min_child_samples, reg_lambda, feature_fraction, extra_trees,
     n_bags
-        As in :class:`~lapse.models.defection.Defection`.
+        As in :class:`~lapse.models.defection.Defection`. More than one bag differ only where
+        ``feature_fraction`` is below 1 or ``extra_trees`` is true.
     max_rows : int, default 1_000_000
         Most person-period rows; beyond that whole snapshots are sampled with equal probability.
     random_state : int, default 0
@@ -99,7 +101,7 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         num_leaves: int = 7,
         min_child_samples: int = 500,
         reg_lambda: float = 10.0,
-        feature_fraction: float = 0.6,
+        feature_fraction: float = 1.0,
         extra_trees: bool = False,
         n_bags: int = 1,
         max_rows: int = 1_000_000,
