@@ -178,6 +178,21 @@ def test_a_frame_of_other_columns_is_refused(place: Place, today: Dataset) -> No
         place.model.score(wrong)
 
 
+def test_a_dataset_of_another_recipe_is_refused_feature_by_feature(place: Place, today: Dataset) -> None:
+    ours = place.model.recipe
+    lost, text = ours.names[0], ours.text[0]
+    other = replace(ours, names=(*ours.names[1:], "visit__one"), text=ours.text[1:])
+    for recipe, told in (
+        (other, f"missing: {lost}; unexpected: visit__one; of another type: {text}"),
+        (replace(ours, first_days={}), "the same columns, made with choices from other data"),
+    ):
+        with pytest.raises(GateError) as caught:
+            place.model.score(replace(today, recipe=recipe))
+        (problem,) = caught.value.problems
+        assert problem.got == told
+        assert problem.hint
+
+
 def test_nobody_at_risk_gives_a_table_of_excluded(place: Place, today: Dataset) -> None:
     nobody = today.take(np.array([], np.int64))
     scores = place.model.score(nobody)

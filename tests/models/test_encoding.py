@@ -67,6 +67,10 @@ def test_number_where_a_category_was_is_refused_but_an_empty_column_is_not(frame
         encoding.encode(frame.assign(plan=[1.0, 2.0, 3.0]))
     with pytest.raises(GateError, match="column 'visits': expected numbers, got str"):
         encoding.encode(frame.assign(visits=["a", "b", "c"]))
+    with pytest.raises(GateError) as caught:
+        encoding.encode(frame.drop(columns="visits").assign(plan=[1.0, 2.0, 3.0]))
+    assert [problem.what for problem in caught.value.problems] == ["columns", "column 'plan'"]
+    assert all(problem.hint for problem in caught.value.problems)
     empty = frame.assign(plan=np.nan, visits=pd.Series([None] * 3, dtype="str"))
     assert np.isnan(encoding.encode(empty)[:, :2]).all()
 

@@ -26,6 +26,7 @@ from lapse.jobs.drift import refuse_drift
 from lapse.jobs.estimators import Estimators, Valued
 from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
+from lapse.models.encoding import told_names
 from lapse.segments import TierLimits, tiers
 
 _REASON_COLUMNS = tuple(f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect"))
@@ -131,8 +132,7 @@ class Model:
             hint = "call lapse.snapshots(history, as_of=...)"
             raise DataError(Problem("dataset", "rows", "those of one as-of date", "labelled ones", hint))
         if data.recipe.to_json() != self.recipe.to_json():
-            hint = "pass recipe=model.recipe to lapse.snapshots"
-            raise GateError(Problem("dataset", "recipe", "the model's own", "another one", hint))
+            raise GateError(self._other_recipe(data.recipe))
         excluded = data.excluded.rename(columns={"reason": "exclusion_reason"}).assign(status="excluded")
         valued, parts = None, [excluded]
         if len(data):
@@ -147,6 +147,20 @@ class Model:
             config_hash=self.business.config_hash,
         )
         return Scored(table.sort_values(["customer_id", "as_of"], ignore_index=True), valued)
+
+    def _other_recipe(self, given: Recipe) -> Problem:
+        """Return what tells a dataset's features from those that the model was trained on."""
+        ours, theirs = self.recipe.names, given.names
+        other_type = [
+            name for name in ours if name in theirs and (name in self.recipe.text) != (name in given.text)
+        ]
+        told = [
+            told_names([n for n in ours if n not in theirs], [n for n in theirs if n not in ours]),
+            f"of another type: {', '.join(other_type)}" if other_type else "",
+        ]
+        got = "; ".join(filter(None, told)) or "the same columns, made with choices from other data"
+        expected = f"the {len(ours)} features that the model was trained on"
+        return Problem("dataset", "recipe", expected, got, "pass recipe=model.recipe to lapse.snapshots")
 
     def _scored(self, data: Unlabelled, predicted: pd.DataFrame, clock: Clock) -> pd.DataFrame:
         with clock("reasons"):

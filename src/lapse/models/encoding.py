@@ -11,7 +11,7 @@ infinite values, repeated names and columns that are neither numbers nor strings
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from lapse.schema import Float32, Int64
 
 BLOCK_ROWS: int = 65_536
 """Rows of which a matrix is made at a time where all rows are gone through."""
+
+_ANEW = "train again, or compute the features with the recipe that is kept beside the model"
 
 
 @dataclass(frozen=True)
@@ -175,41 +177,25 @@ class Encoding:
         if problems := [p for p in _wrong_frame(frame) if p.what != "rows"]:
             raise DataError(problems)
         frame = frame.rename(columns=str)
-        given = list(frame.columns)
+        if problems := [*self._other_names(list(frame.columns)), *self._other_types(frame)]:
+            raise GateError(problems)
+        return frame
+
+    def _other_names(self, given: list[str]) -> Iterator[Problem]:
         missing = [name for name in self.names if name not in given]
         unexpected = [name for name in given if name not in self.names]
         if missing or unexpected:
-            raise GateError(
-                Problem(
-                    "features",
-                    "columns",
-                    f"the {len(self.names)} columns that the model was trained on",
-                    "; ".join(
-                        f"{word}: {', '.join(names)}"
-                        for word, names in (("missing", missing), ("unexpected", unexpected))
-                        if names
-                    ),
-                    "train again, or compute the features with the recipe that is kept beside the model",
-                )
-            )
-        kinds = {name: _is_categorical(frame[name]) for name in self.names}
-        # A column without any value has no type of its own: it fits both.
-        changed = [
-            name
-            for name, kind in kinds.items()
-            if kind is not (name in self.categories) and frame[name].notna().any()
-        ]
-        if changed:
-            raise GateError(
-                Problem(
-                    "features",
-                    f"column '{name}'",
-                    "categories" if name in self.categories else "numbers",
-                    str(frame[name].dtype),
-                )
-                for name in changed
-            )
-        return frame
+            expected = f"the {len(self.names)} columns that the model was trained on"
+            yield Problem("features", "columns", expected, told_names(missing, unexpected), _ANEW)
+
+    def _other_types(self, frame: pd.DataFrame) -> Iterator[Problem]:
+        for name in self.names:
+            # A column without any value has no type of its own: it fits both.
+            if name not in frame or not frame[name].notna().any():
+                continue
+            if _is_categorical(frame[name]) is not (name in self.categories):
+                expected = "categories" if name in self.categories else "numbers"
+                yield Problem("features", f"column '{name}'", expected, str(frame[name].dtype), _ANEW)
 
     def _refuse_infinite(self, columns: Columns) -> None:
         problems = []
@@ -220,6 +206,18 @@ class Encoding:
                 problems.append(Problem(*where, count=len(rows), example=f"row {rows[0]}"))
         if problems:
             raise DataError(problems)
+
+
+def told_names(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    """Return which columns are missing and which are unexpected, in words.
+
+    Examples
+    --------
+    >>> told_names(["age", "plan"], ["size"])
+    'missing: age, plan; unexpected: size'
+    """
+    sides = (("missing", missing), ("unexpected", unexpected))
+    return "; ".join(f"{word}: {', '.join(names)}" for word, names in sides if names)
 
 
 def _wrong_frame(frame: object) -> Iterator[Problem]:
