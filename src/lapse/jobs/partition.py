@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lapse.features.wording import counted
 from lapse.jobs.clock import shares
 from lapse.jobs.estimators import LEVEL
 from lapse.jobs.model import Model
@@ -111,7 +112,7 @@ class Notes:
         Scores with hindsight look better than any that could have been made then.
         """
         unknown = tuple(
-            f"column '{name}': {rows:,} row{'' if rows == 1 else 's'} with a category that did not occur at "
+            f"column '{name}': {counted(rows, 'row')} with a category that did not occur at "
             "training, taken for missing"
             for name, rows in self.unknown_categories.items()
         )
