@@ -20,6 +20,7 @@ from lapse.dataset import Dataset, Unlabelled
 from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
 from lapse.evaluation.report import Evaluation
 from lapse.explain.reasons import reasons
+from lapse.explain.speaker import group_or_name
 from lapse.features import Recipe
 from lapse.jobs.clock import Clock
 from lapse.jobs.drift import refuse_drift
@@ -27,6 +28,7 @@ from lapse.jobs.estimators import Estimators, Valued
 from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
 from lapse.models.encoding import told_names
+from lapse.models.inputs import whole
 from lapse.segments import TierLimits, tiers
 
 _REASON_COLUMNS = tuple(f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect"))
@@ -87,11 +89,26 @@ class Model:
     def explain(self, data: Dataset, top: int = 3) -> pd.DataFrame:
         """Return the strongest reasons of each row, in words, adding up to the raw score.
 
+        Parameters
+        ----------
+        data : Dataset
+        top : int, default 3
+            Reasons a row, from 1 to as many as the features have groups.
+
         Returns
         -------
         DataFrame, n rows
             See :func:`lapse.explain.reasons.reasons`.
+
+        Raises
+        ------
+        DataError
+            If ``top`` is another number.
         """
+        parts = set(map(group_or_name, self.recipe.names))
+        return self._reasons(data, whole("top", top, len(parts)))
+
+    def _reasons(self, data: Dataset, top: int) -> pd.DataFrame:
         added, raw_score = self.estimators.defection.explained(data.features)
         return reasons(data.features, added, raw_score, top=top, currency=self.business.currency)
 
@@ -164,7 +181,7 @@ class Model:
 
     def _scored(self, data: Unlabelled, predicted: pd.DataFrame, clock: Clock) -> pd.DataFrame:
         with clock("reasons"):
-            told = self.explain(data)[list(_REASON_COLUMNS)]
+            told = self._reasons(data, 3)[list(_REASON_COLUMNS)]
         tier = pd.Series(tiers(self.tier_limits, predicted["clv"].to_numpy()), predicted.index).astype("str")
         return pd.concat([data.keys, predicted, told], axis=1).assign(
             status="scored", tier=tier, rung=data.rung

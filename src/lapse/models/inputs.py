@@ -145,11 +145,11 @@ MOST = 100_000
 """No number of steps, days or trees above it is meant."""
 
 
-def whole(name: str, value: object) -> int:
-    """Return a whole number from 1 to :data:`MOST`, which may be a float such as 365.0."""
+def whole(name: str, value: object, most: int = MOST) -> int:
+    """Return a whole number from 1 to ``most``, which may be a float such as 365.0."""
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (is_number and 1 <= float(value) <= MOST and float(value).is_integer()):  # type: ignore[arg-type]  # a number
-        raise DataError(Problem("parameters", name, f"a whole number from 1 to {MOST:,}", f"{value!r}"))
+    if not (is_number and 1 <= float(value) <= most and float(value).is_integer()):  # type: ignore[arg-type]  # a number
+        raise DataError(Problem("parameters", name, f"a whole number from 1 to {most:,}", f"{value!r}"))
     return int(value)  # type: ignore[call-overload,no-any-return]  # a number
 
 
