@@ -35,11 +35,12 @@ SCORES = {
 REASON = Reason(
     "order", "no order for 19 days, usually every 6", 0.8, (Behind("behind it", 0.5, "order__x"),)
 )
+ADDED_UP = "Base -1.00, these reasons +0.80: score -0.20 (log-odds), 45.0% before calibration."
 
 
 def account(rows: int = 120, seed: int = 6) -> Account:
     asked, of = business(manager="looked_after_by"), made(frames(seed, rows=rows))
-    scored = Scored(SCORES, (REASON,), 30, np.exp(-np.arange(1, 25) / 12))
+    scored = Scored(SCORES, (REASON,), 30, np.exp(-np.arange(1, 25) / 12), added_up=ADDED_UP)
     own = own_values(asked, of, 0, AS_OF)
     tiers = tiers_over_time(asked, own, [beside(asked, of, AS_OF, own)])
     return account_of(asked, of, 0, AS_OF, tiers, scored)
@@ -67,6 +68,7 @@ class TestPage:
             REASON.text,
             "+0.80",
             "behind it",
+            ADDED_UP,
             of.rungs[-1].rung,
             of.tiers[-1].tier,
             f"{of.tiers[-1].value:,.0f}",

@@ -58,6 +58,7 @@ def page(account: Account, *, horizon_days: int, version: str, counted: str = ""
         cases=[(str(one.day), one.words, about(one, account.as_of)) for one in account.cases],
         case_kinds=", ".join(map(spaced, account.case_kinds)),
         reasons=scored.reasons if scored else (),
+        added_up=scored.added_up if scored else "",
         survival=survival_at(scored) if scored else (),
         curve=embedded(draw_survival(account, scored, horizon_days), "survival") if scored else "",
         drawn=embedded(draw_timeline(account), "timeline"),
