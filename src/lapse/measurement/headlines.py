@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from lapse.features.wording import plural
+from lapse.features.wording import plural, several
 from lapse.measurement.groups import ALL
 from lapse.measurement.periods import UNITS
 from lapse.measurement.retention import MOST_NEW
@@ -171,7 +171,11 @@ def _acquisition(frame: pd.DataFrame | None, currency: str) -> Iterator[Headline
         return
     row = {str(name): value for name, value in frame.iloc[-1].items()}  # the row of all
     months = row["payback_months"]
-    beside = "not paid back in what was seen" if pd.isna(months) else f"paid back after {months:.0f} months"
+    beside = (
+        "not paid back in what was seen"
+        if pd.isna(months)
+        else f"paid back after {several(round(months), 'month')}"
+    )
     figure = f"{number(row['acquisition_cost'])} {currency}"
     yield Headline("lifecycle_channels", "cost of winning a customer", figure, beside)
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lapse.features.wording import counted
+from lapse.features.wording import several
 from lapse.history.spells import covers_of, spells_of
 from lapse.measurement.asked import MONTHS, Asked, Unit
 from lapse.measurement.comparison import pooled_table
@@ -281,8 +281,8 @@ def _disagreements(row: Mapping[Any, Any]) -> dict[str, tuple[str, float, str]]:
             unit,
             apart,
             f"1/(1-r) misleads: at {rate} a {unit} it says {row['constant']:.1f} {unit}s for everybody. "
-            f"But customers differ, and who has stayed {counted(round(row['seen']), unit)} goes on at "
-            f"{row['sbg_rate_still']:.1%}: of the {counted(round(row['limit']), unit)} to come they begin "
+            f"But customers differ, and who has stayed {several(round(row['seen']), unit)} goes on at "
+            f"{row['sbg_rate_still']:.1%}: of the {several(round(row['limit']), unit)} to come they begin "
             f"{row['sbg_still_to_limit']:.1f} (sBG) where the constant rate says "
             f"{row['constant_still_to_limit']:.1f} ({apart:+.0%})",
         )
@@ -295,7 +295,7 @@ def _disagreements(row: Mapping[Any, Any]) -> dict[str, tuple[str, float, str]]:
             found[name] = (
                 unit,
                 apart,
-                f"a new customer begins {row[name]:.1f} of its first {counted(round(row[limit]), unit)} "
+                f"a new customer begins {row[name]:.1f} of its first {several(round(row[limit]), unit)} "
                 f"({words}), where a constant rate of {rate} says {row[constant]:.1f} ({apart:+.0%})",
             )
     return found

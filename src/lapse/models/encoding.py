@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lapse.errors import DataError, GateError, Problem, UnknownCategories
-from lapse.features.wording import counted
+from lapse.features.wording import several
 from lapse.schema import Bool, Float32, Int64
 
 BLOCK_ROWS: int = 65_536
@@ -178,7 +178,7 @@ class Encoding:
         for position in self.categorical:
             column = frame[self.names[position]]
             if (unseen := _unseen(column, columns.values[position])).any():
-                first, rows = int(unseen.argmax()), counted(int(unseen.sum()), "row")
+                first, rows = int(unseen.argmax()), several(int(unseen.sum()), "row")
                 yield (
                     f"column '{self.names[position]}': {rows} with a category that did not occur at fit, "
                     f"taken for missing; first: row {first}: {column.iloc[first]!r}"
