@@ -207,7 +207,7 @@ def _repeated(source: Source, held: Stored) -> Problem:
         source.where,
         "customer_id",
         "one row a customer",
-        f"{held.repeated:,} customers with more",
+        f"{held.repeated:,} with more",
         "what changes over time is an event with a 'time', not a row of the customers table",
         example=held.repeated_example,
     )
