@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
-from lapse.schema import Bool, Int32, Int64
+from lapse.schema import Bool, Int32, Int64, encoded
 
 HASH = "hash"
 """The column that holds each row's hash."""
@@ -30,6 +30,9 @@ COPIES = "copies"
 KNOWN_LATER = ("end", "end_known_at", "cause")
 """Columns that come last in the order of rows: which of two events at one moment counts as the later one must
 not hang on an end that nobody knew then."""
+
+_MOVES = 16
+"""Rows that one which comes late passes on its way to its place, on average, before merging is faster."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,25 @@ def arrange(rows: pa.Table) -> Arranged:
     """
     rows = rows.unify_dictionaries().combine_chunks()
     ids, code = _ascending(one_array(rows["customer_id"]))
-    moment = _moments(rows)
-    order = _in_order(code, len(ids), moment)
+    order, moment, owner = _in_order(code, len(ids), _moments(rows))
     different = np.ones(len(order), np.bool_)
-    tied = _tied(code[order], moment[order])
+    tied = _tied(owner, moment)
     if tied.any():
         positions = order[tied]
         place, same = _settle(rows.take(pa.array(positions)), code[positions])
         order[tied], different[tied] = positions[place], ~same
-    hashes = rows[HASH].to_numpy()[order]
+    hashes = rows[HASH].to_numpy()
+    of_copies = int(hashes[order[~different]].sum(dtype=np.uint64))
     copies = np.diff(np.append(np.flatnonzero(different), len(order))).astype(np.int32)
     kept = order[different]
-    customer = pa.DictionaryArray.from_arrays(pa.array(code[kept]), ids)
-    others = [name for name in rows.column_names if name not in ("customer_id", HASH)]
-    taken = {name: _taken(one_array(rows[name]), kept) for name in others}
-    return Arranged(
-        pa.table({"customer_id": customer, **taken, COPIES: copies}),
-        int(hashes[different].sum(dtype=np.uint64)),
-        int(hashes[~different].sum(dtype=np.uint64)),
-    )
+    taken = {"customer_id": pa.DictionaryArray.from_arrays(pa.array(owner[different]), ids)}
+    for name in rows.column_names:
+        if name == "time":
+            taken[name] = pa.array(moment[different]).view(pa.timestamp("us"))
+        elif name not in ("customer_id", HASH):
+            taken[name] = _taken(one_array(rows[name]), kept)
+    once = (int(hashes.sum(dtype=np.uint64)) - of_copies) % 2**64
+    return Arranged(pa.table({**taken, COPIES: copies}), once, of_copies)
 
 
 def deal(bucket: Int32, n_buckets: int) -> tuple[Int64, Int64]:
@@ -130,41 +133,93 @@ def _dealt(bucket: Int32, begin: Int64) -> Int64:
 
 
 @njit(cache=True, nogil=True)
-def _sort_within(order: Int64, starts: Int64, moment: Int64) -> None:
-    """Sort each customer's rows by moment, where they are not in order yet."""
+def _counted_out(code: Int32, begin: Int64, moment: Int64) -> tuple[Int64, Int64]:
+    """Return the positions of rows by customer, each customer's in their order, and the moment of each."""
+    order, moments = np.empty(len(code), np.int64), np.empty(len(code), np.int64)
+    for row in range(len(code)):
+        place = begin[code[row]]
+        begin[code[row]] += 1
+        order[place] = row
+        moments[place] = moment[row]
+    return order, moments
+
+
+@njit(cache=True, nogil=True)
+def _sort_within(order: Int64, moment: Int64, starts: Int64) -> None:
+    """Sort each customer's rows by moment, where they are not in order yet.
+
+    What comes late is moved up to its place; where that moves more than some rows for each, they are merged.
+    """
     for customer in range(len(starts) - 1):
         first, stop = starts[customer], starts[customer + 1]
-        for i in range(first + 1, stop):
-            if moment[order[i - 1]] > moment[order[i]]:
-                mine = order[first:stop].copy()
-                order[first:stop] = mine[np.argsort(moment[mine], kind="mergesort")]
+        moves = _MOVES * (stop - first)
+        for row in range(first + 1, stop):
+            if moment[row - 1] <= moment[row]:
+                continue
+            moves -= _move_up(order, moment, first, row)
+            if moves < 0:
+                sorted_ = first + np.argsort(moment[first:stop], kind="mergesort")
+                order[first:stop], moment[first:stop] = order[sorted_], moment[sorted_]
                 break
 
 
-def _in_order(code: Int32, n_customers: int, moment: Int64) -> Int64:
-    order, starts = deal(code, n_customers)
-    _sort_within(order, starts, moment)
-    return order
+@njit(cache=True, nogil=True)
+def _move_up(order: Int64, moment: Int64, first: int, row: int) -> int:
+    """Put a row behind those of its customer that are not later; return how many it has passed."""
+    position, late = order[row], moment[row]
+    place = row
+    while place > first and moment[place - 1] > late:
+        order[place], moment[place] = order[place - 1], moment[place - 1]
+        place -= 1
+    order[place], moment[place] = position, late
+    return row - place
+
+
+def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int64, Int64, Int32]:
+    """Return the positions of rows by customer and moment, and the moment and the customer of each."""
+    counts = np.bincount(code, minlength=n_customers)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    order, moments = _counted_out(code, starts.copy(), moment)
+    _sort_within(order, moments, starts)
+    return order, moments, np.repeat(np.arange(n_customers, dtype=np.int32), counts)
 
 
 def _ascending(column: pa.Array) -> tuple[pa.Array, Int32]:
     """Return the values that occur, ascending, and the place of each row's among them; -1 for null."""
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    coded = encoded(column)
     codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
-    there = np.bincount(codes + 1, minlength=len(coded.dictionary) + 1)[1:] > 0
+    there = _occur(codes, len(coded.dictionary))
     ascending = pc.sort_indices(coded.dictionary).to_numpy()
     ascending = ascending[there[ascending]]
     rank = np.full(len(there) + 1, -1, np.int32)  # the last one is that of -1
     rank[ascending] = np.arange(len(ascending), dtype=np.int32)
-    return coded.dictionary.take(pa.array(ascending)), rank[codes]
+    return coded.dictionary.take(pa.array(ascending)), _ranked(codes, rank)
+
+
+@njit(cache=True, nogil=True)
+def _occur(codes: Int32, n_values: int) -> Bool:
+    """Say of each value whether a row has its code; those below 0 are of no value."""
+    there = np.zeros(n_values, np.bool_)
+    for code in codes:
+        if code >= 0:
+            there[code] = True
+    return there
+
+
+@njit(cache=True, nogil=True)
+def _ranked(codes: Int32, rank: Int32) -> Int32:
+    ranked = np.empty(len(codes), np.int32)
+    for row in range(len(codes)):
+        ranked[row] = rank[codes[row]]
+    return ranked
 
 
 def _taken(column: pa.Array, rows: Int64) -> pa.Array:
-    taken = column.take(pa.array(rows))
     if not pa.types.is_dictionary(column.type):
-        return taken
-    values, codes = _ascending(taken)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values)
+        return column.take(pa.array(rows))
+    values, codes = _ascending(column)
+    taken = codes[rows]
+    return pa.DictionaryArray.from_arrays(pa.array(taken, mask=taken < 0), values)
 
 
 def _moments(rows: pa.Table) -> Int64:

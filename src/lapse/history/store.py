@@ -25,10 +25,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lapse.history.arrange import HASH, arrange, deal, one_array
+from lapse.history.arrange import HASH, Arranged, arrange, deal, one_array
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
 from lapse.history.sources import literal, quote
+from lapse.schema import Int64
 
 ROWS_AT_ONCE = 500_000
 """Rows that are dealt out at a time."""
@@ -220,8 +221,7 @@ def _arrange(plan: Plan, place: Path, schema: pa.Schema, keep_copies: bool, numb
     copies = arranged.copies
     extra = int(copies.sum()) - len(copies)
     first, last = arranged.span
-    times = np.bincount(arranged.customer.indices.to_numpy(), copies if keep_copies else None)
-    twice = np.flatnonzero(times > 1) if "time" not in plan.columns else np.empty(0, np.int64)
+    twice = _twice(arranged, keep_copies) if "time" not in plan.columns else np.empty(0, np.int64)
     return _Part(
         rows=len(table) + (extra if keep_copies else 0),
         copies=extra,
@@ -230,9 +230,17 @@ def _arrange(plan: Plan, place: Path, schema: pa.Schema, keep_copies: bool, numb
         last=last,
         repeated=len(twice),
         hash=arranged.hash + (arranged.hash_of_copies if keep_copies else 0),
-        copied=table.filter(pa.array(copies > 1)).slice(0, 1),
-        twice=table.filter(pc.is_in(arranged.customer.indices, pa.array(twice[:1], pa.int32()))).slice(0, 1),
+        copied=table.take(pa.array(np.flatnonzero(copies > 1)[:1])),
+        twice=table.take(pa.array(twice[:1])),
     )
+
+
+def _twice(arranged: Arranged, keep_copies: bool) -> Int64:
+    """Return the first row of every customer with more than one."""
+    owner = arranged.customer.indices.to_numpy()
+    times = np.bincount(owner, arranged.copies if keep_copies else None)
+    rows: Int64 = np.searchsorted(owner, np.flatnonzero(times > 1))
+    return rows
 
 
 def _streams(file: Path) -> Iterator[pa.Table]:
