@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from lapse.config import Business, Event, Table
 from lapse.history.arrange import COPIES, one_array
@@ -55,8 +56,18 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
 def to_days(times: pa.Array) -> Int32:
     """Return the local days of wall-clock times, ``NEVER`` where null."""
     micros = times.cast(pa.timestamp("us")).cast(pa.int64())
-    days = np.floor_divide(micros.fill_null(0).to_numpy(zero_copy_only=False), US_PER_DAY)
-    return np.where(_is_null(times), NEVER, days).astype(np.int32)
+    days = _days_of(micros.fill_null(0).to_numpy(zero_copy_only=False))
+    if times.null_count:
+        days[_is_null(times)] = NEVER
+    return days
+
+
+@njit(cache=True, nogil=True)
+def _days_of(micros: Int64) -> Int32:
+    days = np.empty(len(micros), np.int32)
+    for row in range(len(micros)):
+        days[row] = micros[row] // US_PER_DAY
+    return days
 
 
 def _read(folder: Path, name: str, number: int, keep_copies: bool) -> pa.Table:
@@ -90,10 +101,10 @@ def _events(event: Event, table: pa.Table, customers: pa.Array) -> Events:
         known_day=to_days(one_array(table["known_at"])),
         end_day=to_days(one_array(table["end"])) if has_end else never,
         end_known_day=to_days(one_array(table["end_known_at"])) if has_end else never,
-        amount=one_array(table["amount"]).to_numpy(zero_copy_only=False).astype(np.float64)
+        amount=one_array(table["amount"]).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         if event.has_amount
         else np.full(len(table), np.nan),
-        cause=one_array(table["cause"]).to_numpy(zero_copy_only=False).astype(np.int8)
+        cause=one_array(table["cause"]).to_numpy(zero_copy_only=False).astype(np.int8, copy=False)
         if has_end
         else np.zeros(len(table), np.int8),
         time_us=time.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False),
@@ -114,8 +125,16 @@ def _offsets(owners: pa.DictionaryArray, customers: pa.Array) -> Int64:
     """Return where each customer's rows begin; ``owners`` are sorted."""
     counts = np.zeros(len(customers), np.int64)
     place = pc.index_in(owners.dictionary, customers).to_numpy()
-    counts[place] = np.bincount(owners.indices.to_numpy(), minlength=len(place))
+    counts[place] = _counted(owners.indices.to_numpy(), len(place))
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+
+@njit(cache=True, nogil=True)
+def _counted(codes: Int32, n_codes: int) -> Int64:
+    counts = np.zeros(n_codes, np.int64)
+    for code in codes:
+        counts[code] += 1
+    return counts
 
 
 def _first_known(kinds: Iterable[Events], n_customers: int) -> Int32:

@@ -25,7 +25,7 @@ import pyarrow as pa
 from lapse.cohort.outcomes import all_known
 from lapse.dataset import choice_day, scoring_day
 from lapse.errors import ConfigError, DataError, LapseError, Problem
-from lapse.features import Recipe, compute, fit_recipe
+from lapse.features import Recipe, Seen, compute, recipe_of, seen_in
 from lapse.history import History
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
@@ -92,7 +92,7 @@ def write_features(
     if target.exists():
         raise _taken(target)
     if recipe is None:
-        recipe = fit_recipe(history.business, history.buckets(), choice_day(history, max(days)))
+        recipe = _fitted(history, choice_day(history, max(days)))
     if names is not None:
         recipe = replace(recipe, names=_chosen(recipe, names))
     with hidden_beside(target) as files:
@@ -101,6 +101,15 @@ def write_features(
             advance(f"bucket {number + 1}")
         flush_all(files)
         return _renamed(files, target)
+
+
+def _fitted(history: History, until: int) -> Recipe:
+    """Return the recipe that :func:`~lapse.features.fit_recipe` chooses, by all cores."""
+
+    def seen(number: int) -> Seen:
+        return seen_in(history.business, history.bucket(number), until)
+
+    return recipe_of(history.business, each_bucket(history, seen), until)
 
 
 def _taken(target: Path) -> DataError:
