@@ -86,6 +86,28 @@ def test_the_order_in_which_rows_come_changes_nothing(seed: int, n: int) -> None
     assert (one.hash, one.hash_of_copies) == (other.hash, other.hash_of_copies)
 
 
+@pytest.mark.parametrize("late", [1, 40, 900])
+def test_few_and_many_late_rows_come_to_their_place(late: int) -> None:
+    n, rng = 900, np.random.default_rng(late)
+    time = np.arange(n)
+    time[n - late :] = rng.permutation(time[n - late :]) - (n - late)
+    rows = hashed(
+        pa.table(
+            {
+                "customer_id": rng.integers(0, 2, n),
+                "time": pa.array(time, pa.timestamp("us")),
+                "end": pa.nulls(n, pa.timestamp("us")),
+                "amount": rng.random(n),
+                "plan": pa.nulls(n, pa.string()),
+            }
+        )
+    )
+    arranged = arrange(rows).table
+    assert plain(arranged.select([*COLUMNS, COPIES])) == plain(
+        as_a_database_does(rows.select([*COLUMNS, HASH]))
+    )
+
+
 def decoded(table: pa.Table) -> pa.Table:
     for position, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):

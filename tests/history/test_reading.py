@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lapse.errors import DataError, Problem
-from lapse.history import History, read, reading, store
+from lapse.history import History, dealing, read, reading
 from lapse.history.room import Room
 from lapse.schema import Bucket, to_day
 from tests.history.making import ORDER, TERM, TODAY, business, orders, rows, times, write
@@ -144,12 +144,12 @@ def test_what_is_read_is_stored_or_dropped_and_counted(
 def test_rows_that_get_lost_are_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     orders(tmp_path)
     shop = business(tmp_path, {"order": ORDER})
-    honest = store.store
+    honest = dealing.deal_out
 
-    def careless(connection: Any, plan: Any, kept: str, *rest: Any, **more: Any) -> store.Stored:
-        return honest(connection, plan, f"{kept} AND amount > 3", *rest, **more)
+    def careless(*given: Any) -> dealing.Dealt:
+        return honest(*given, "amount > 3")
 
-    monkeypatch.setattr(reading, "store", careless)
+    monkeypatch.setattr(reading, "deal_out", careless)
     with pytest.raises(DataError, match=r"3 read = stored \+ dropped, got 2 stored \+ 0 dropped"):
         read(shop, today=TODAY)
 
@@ -328,14 +328,15 @@ def test_what_is_dealt_out_takes_no_more_than_twice_the_rows(
         }
     )
     write(tmp_path, "orders.parquet", table)
-    monkeypatch.setattr(store, "ROWS_AT_ONCE", 10_000)
-    arrange, dealt = store._arrange, list[int]()
+    monkeypatch.setattr(dealing, "ROWS_AT_ONCE", 10_000)
+    deal_out, dealt = dealing.deal_out, list[int]()
 
-    def weighed(plan: Any, place: Path, *rest: Any) -> Any:
+    def weighed(connection: Any, plan: Any, odd: str, place: Path, n_buckets: int) -> Any:
+        found = deal_out(connection, plan, odd, place, n_buckets)
         dealt.append(sum(file.stat().st_size for file in place.glob("*.dealt")))
-        return arrange(plan, place, *rest)
+        return found
 
-    monkeypatch.setattr(store, "_arrange", weighed)
+    monkeypatch.setattr(reading, "deal_out", weighed)
     with read(business(tmp_path, {"order": FEATURES}), rows_per_bucket=3_000, today=TODAY) as history:
         assert history.n_buckets == 20
         found = rows(history, "order")

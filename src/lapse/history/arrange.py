@@ -31,6 +31,7 @@ KNOWN_LATER = ("end", "end_known_at", "cause")
 """Columns that come last in the order of rows: which of two events at one moment counts as the later one must
 not hang on an end that nobody knew then."""
 
+_TWO_64 = 2**64
 _MOVES = 16
 """Rows that one which comes late passes on its way to its place, on average, before merging is faster."""
 
@@ -89,7 +90,8 @@ def arrange(rows: pa.Table) -> Arranged:
         dictionary-encoded.
     """
     rows = rows.unify_dictionaries().combine_chunks()
-    ids, code = _ascending(one_array(rows["customer_id"]))
+    ids, codes, rank = _ascending(one_array(rows["customer_id"]))
+    code = _ranked(codes, rank)
     order, moment, owner = _in_order(code, len(ids), _moments(rows))
     different = np.ones(len(order), np.bool_)
     tied = _tied(owner, moment)
@@ -99,15 +101,17 @@ def arrange(rows: pa.Table) -> Arranged:
         order[tied], different[tied] = positions[place], ~same
     hashes = rows[HASH].to_numpy()
     of_copies = int(hashes[order[~different]].sum(dtype=np.uint64))
-    copies = np.diff(np.append(np.flatnonzero(different), len(order))).astype(np.int32)
-    kept = order[different]
-    taken = {"customer_id": pa.DictionaryArray.from_arrays(pa.array(owner[different]), ids)}
+    once = (int(hashes.sum(dtype=np.uint64)) - of_copies) % _TWO_64
+    copies = np.ones(len(order), np.int32)
+    if not different.all():
+        copies = np.diff(np.append(np.flatnonzero(different), len(order))).astype(np.int32)
+        order, moment, owner = order[different], moment[different], owner[different]
+    taken = {"customer_id": pa.DictionaryArray.from_arrays(pa.array(owner), ids)}
     for name in rows.column_names:
         if name == "time":
-            taken[name] = pa.array(moment[different]).view(pa.timestamp("us"))
+            taken[name] = pa.array(moment).view(pa.timestamp("us"))
         elif name not in ("customer_id", HASH):
-            taken[name] = _taken(one_array(rows[name]), kept)
-    once = (int(hashes.sum(dtype=np.uint64)) - of_copies) % 2**64
+            taken[name] = _taken(one_array(rows[name]), order)
     return Arranged(pa.table({**taken, COPIES: copies}), once, of_copies)
 
 
@@ -184,16 +188,19 @@ def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int64, Int6
     return order, moments, np.repeat(np.arange(n_customers, dtype=np.int32), counts)
 
 
-def _ascending(column: pa.Array) -> tuple[pa.Array, Int32]:
-    """Return the values that occur, ascending, and the place of each row's among them; -1 for null."""
+def _ascending(column: pa.Array) -> tuple[pa.Array, Int32, Int32]:
+    """Return the values that occur, ascending; the code of each row, -1 for null; and the place of each code.
+
+    Places are among the values; that of -1 stands last.
+    """
     coded = encoded(column)
     codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
     there = _occur(codes, len(coded.dictionary))
     ascending = pc.sort_indices(coded.dictionary).to_numpy()
     ascending = ascending[there[ascending]]
-    rank = np.full(len(there) + 1, -1, np.int32)  # the last one is that of -1
+    rank = np.full(len(there) + 1, -1, np.int32)
     rank[ascending] = np.arange(len(ascending), dtype=np.int32)
-    return coded.dictionary.take(pa.array(ascending)), _ranked(codes, rank)
+    return coded.dictionary.take(pa.array(ascending)), codes, rank
 
 
 @njit(cache=True, nogil=True)
@@ -214,12 +221,21 @@ def _ranked(codes: Int32, rank: Int32) -> Int32:
     return ranked
 
 
+@njit(cache=True, nogil=True)
+def _ranked_at(codes: Int32, rank: Int32, rows: Int64) -> Int32:
+    ranked = np.empty(len(rows), np.int32)
+    for place in range(len(rows)):
+        ranked[place] = rank[codes[rows[place]]]
+    return ranked
+
+
 def _taken(column: pa.Array, rows: Int64) -> pa.Array:
     if not pa.types.is_dictionary(column.type):
         return column.take(pa.array(rows))
-    values, codes = _ascending(column)
-    taken = codes[rows]
-    return pa.DictionaryArray.from_arrays(pa.array(taken, mask=taken < 0), values)
+    values, codes, rank = _ascending(column)
+    taken = _ranked_at(codes, rank, rows)
+    nulls = taken < 0 if column.null_count else None
+    return pa.DictionaryArray.from_arrays(pa.array(taken, mask=nulls), values)
 
 
 def _moments(rows: pa.Table) -> Int64:

@@ -56,7 +56,7 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
 def to_days(times: pa.Array) -> Int32:
     """Return the local days of wall-clock times, ``NEVER`` where null."""
     micros = times.cast(pa.timestamp("us")).cast(pa.int64())
-    days = _days_of(micros.fill_null(0).to_numpy(zero_copy_only=False))
+    days: Int32 = _days_of(micros.fill_null(0).to_numpy(zero_copy_only=False))
     if times.null_count:
         days[_is_null(times)] = NEVER
     return days

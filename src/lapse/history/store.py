@@ -1,19 +1,16 @@
 """Where the normalised rows lie: one sorted Arrow file per table and bucket of customers.
 
-In: a :class:`~lapse.history.normalise.Plan` and the condition under which its rows stay. Out: files whose
-rows are sorted by customer, time and then every other column, so that the same rows in any order give the
-same files, each different row once beside the number of its copies; and what is counted while they are
-written.
+In: rows that were dealt out to buckets (:mod:`lapse.history.dealing`). Out: files whose rows are sorted by
+customer, time and then every other column (:mod:`lapse.history.arrange`), so that the same rows in any order
+give the same files, each different row once beside the number of its copies; and what is counted while they
+are written.
 
-A customer's bucket is the hash of its id modulo the number of buckets. Memory is bounded by a bucket: rows
-are first dealt out to buckets as they come from DuckDB, some hundred thousand at a time, and then brought
-into their order bucket by bucket (:mod:`lapse.history.arrange`). The files are uncompressed and mapped into
-memory when they are read, so reading one costs next to nothing.
+Memory is bounded by a bucket. The files are uncompressed and mapped into memory when they are read, so
+reading one costs next to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,19 +22,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lapse.history.arrange import HASH, Arranged, arrange, deal, one_array
+from lapse.history.arrange import Arranged, arrange
+from lapse.history.dealing import Dealt, dealt_to, remove_dealt
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
-from lapse.history.sources import literal, quote
+from lapse.history.sources import literal
 from lapse.schema import Int64
 
-ROWS_AT_ONCE = 500_000
-"""Rows that are dealt out at a time."""
-
-_FEW = 1_000
-"""Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
-
-_BUCKET = "bucket"
 _TWO_64 = 2**64
 
 
@@ -100,23 +91,23 @@ def connect(folder: Path, memory: int) -> duckdb.DuckDBPyConnection:
 def store(
     connection: duckdb.DuckDBPyConnection,
     plan: Plan,
-    kept: str,
+    dealt: Dealt,
     folder: Path,
     n_buckets: int,
     *,
     keep_copies: bool,
     workers: int = 1,
 ) -> Stored:
-    """Write one table's rows, bucket by bucket.
+    """Bring one table's dealt rows into their order, bucket by bucket.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
     plan : Plan
-    kept : str
-        Condition of the rows that stay.
+    dealt : Dealt
+        What lies in the table's folder (:func:`lapse.history.dealing.deal_out`).
     folder : Path
-        Gets ``<table>/<bucket>.arrow``.
+        Of all tables; ``<table>/<bucket>.arrow`` takes the place of what was dealt.
     n_buckets : int
     keep_copies : bool
         Whether each copy of a row counts, or all of them as one.
@@ -128,9 +119,7 @@ def store(
     Stored
     """
     place = folder / plan.source.name
-    place.mkdir()
-    schema = _deal_out(connection, plan, kept, place, n_buckets)
-    work = partial(_arrange, plan, place, schema, keep_copies)
+    work = partial(_arrange, plan, place, dealt, keep_copies)
     with ThreadPoolExecutor(workers) as threads:
         parts = list(threads.map(work, range(n_buckets)))
     return Stored(
@@ -152,69 +141,10 @@ def read_stored(folder: Path, table: str, number: int) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _deal_out(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, kept: str, place: Path, n_buckets: int
-) -> pa.Schema:
-    """Append every row to the file of its bucket, and return the columns."""
-    columns = ", ".join(map(quote, plan.columns))
-    hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
-    bucket = f"CAST(hash(customer_id) % {n_buckets} AS INTEGER) AS {_BUCKET}"
-    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket} FROM ({plan.query}) WHERE {kept}"
-    connection.complete()  # what was asked before
-    reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-    for batch in _batches(reader):
-        rows = pa.table(batch)
-        order, starts = deal(rows[_BUCKET].to_numpy(), n_buckets)
-        dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(order)).combine_chunks()
-        for number in np.flatnonzero(np.diff(starts)):
-            mine = dealt.slice(starts[number], starts[number + 1] - starts[number])
-            with (place / f"{number}.dealt").open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
-                out.write_table(mine)
-    return _coded(reader.schema.empty_table()).drop_columns([_BUCKET]).schema
-
-
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """Yield what DuckDB finds, its errors as its own and not as those of the reader between."""
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (OSError, pa.ArrowException) as error:
-            told = str(error)
-            kind = duckdb.OutOfMemoryException if told.startswith("Out of Memory") else duckdb.Error
-            raise kind(told) from error
-        yield batch
-
-
-def _lighter(table: pa.Table) -> pa.Table:
-    """Return a table whose text is dictionaries where there are few values; ids are many.
-
-    A part of a column is written with its whole dictionary, so that of many values would be written again for
-    every bucket.
-    """
-    coded = _coded(table)
-    for position, field in enumerate(table.schema):
-        kept = coded.schema.field(position).type == field.type
-        if not kept and (field.name == "customer_id" or len(one_array(coded[field.name]).dictionary) > _FEW):
-            coded = coded.set_column(position, field.name, table[field.name].cast(pa.string()))
-    return coded
-
-
-def _coded(table: pa.Table) -> pa.Table:
-    """Return a table with its text as dictionaries."""
-    for position, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            values = table[field.name].cast(pa.string()).dictionary_encode()
-            table = table.set_column(position, field.name, values)
-    return table
-
-
-def _arrange(plan: Plan, place: Path, schema: pa.Schema, keep_copies: bool, number: int) -> _Part:
+def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: int) -> _Part:
     """Bring one bucket's rows into their order, write them, and count."""
-    dealt = place / f"{number}.dealt"
-    arranged = arrange(pa.concat_tables([schema.empty_table(), *_streams(dealt)]))
-    dealt.unlink(missing_ok=True)
+    arranged = arrange(dealt_to(place, dealt, number))
+    remove_dealt(place, number)
     table = arranged.table
     with pa.OSFile(str(place / f"{number}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
         out.write_table(table)
@@ -241,14 +171,6 @@ def _twice(arranged: Arranged, keep_copies: bool) -> Int64:
     times = np.bincount(owner, arranged.copies if keep_copies else None)
     rows: Int64 = np.searchsorted(owner, np.flatnonzero(times > 1))
     return rows
-
-
-def _streams(file: Path) -> Iterator[pa.Table]:
-    """Yield what was appended to a file, piece by piece."""
-    if file.exists():
-        with pa.memory_map(str(file)) as source:
-            while source.tell() < source.size():
-                yield _coded(pa.ipc.open_stream(source).read_all())
 
 
 def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, found: list[pa.Table]) -> str:

@@ -1,0 +1,154 @@
+"""Rows dealt out to the buckets of their customers, as they come from DuckDB.
+
+In: a :class:`~lapse.history.normalise.Plan` and the condition of its odd rows, which are counted and left to
+be asked about. Out: in a folder, for each bucket a file of the rows that were dealt to it, some hundred
+thousand of the table at a time, each row with its hash. Nothing is sorted yet.
+
+So a table that has no odd rows, as most have none, is read once. A customer's bucket is the hash of its id
+modulo the number of buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lapse.history.arrange import HASH, deal, one_array
+from lapse.history.normalise import Plan
+from lapse.history.sources import literal, quote
+
+ROWS_AT_ONCE = 500_000
+"""Rows that are dealt out at a time."""
+
+_FEW = 1_000
+"""Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
+
+_BUCKET, _ODD = "bucket", "odd"
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """What was dealt out.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Of the files; text is dictionary-encoded.
+    odd : int
+        Rows that were not dealt.
+    """
+
+    schema: pa.Schema
+    odd: int
+
+
+def deal_out(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, odd: str, place: Path, n_buckets: int, of: str = "true"
+) -> Dealt:
+    """Append every row that is not odd to the file of its bucket.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    plan : Plan
+    odd : str
+        Condition of the rows that are counted and not dealt.
+    place : Path
+        A folder, which gets ``<bucket>.dealt``.
+    n_buckets : int
+    of : str
+        Condition of the rows that are looked at.
+
+    Returns
+    -------
+    Dealt
+    """
+    columns = ", ".join(map(quote, plan.columns))
+    hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
+    bucket = f"CAST(hash(customer_id) % {n_buckets} AS INTEGER) AS {_BUCKET}"
+    is_odd = f"CASE WHEN {odd} THEN true ELSE false END AS {_ODD}"
+    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket}, {is_odd} FROM ({plan.query}) WHERE {of}"
+    connection.complete()  # what was asked before
+    reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
+    n_odd = 0
+    for batch in _batches(reader):
+        n_there = batch[_ODD].true_count
+        sound = batch.filter(pc.invert(batch[_ODD])) if n_there else batch
+        _append(pa.table(sound).drop_columns([_ODD]), place, n_buckets)
+        n_odd += n_there
+    return Dealt(_coded(reader.schema.empty_table()).drop_columns([_BUCKET, _ODD]).schema, n_odd)
+
+
+def dealt_to(place: Path, dealt: Dealt, number: int) -> pa.Table:
+    """Return the rows that were dealt to a bucket, mapped into memory, piece by piece as they came."""
+    return pa.concat_tables([dealt.schema.empty_table(), *_streams(_file(place, number))])
+
+
+def remove_dealt(place: Path, number: int) -> None:
+    """Remove the file of a bucket, which nobody got if no row was dealt to it."""
+    _file(place, number).unlink(missing_ok=True)
+
+
+def _file(place: Path, number: int) -> Path:
+    return place / f"{number}.dealt"
+
+
+def _append(rows: pa.Table, place: Path, n_buckets: int) -> None:
+    """Append each row to the file of its bucket."""
+    order, starts = deal(rows[_BUCKET].to_numpy(), n_buckets)
+    dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(order)).combine_chunks()
+    for number in np.flatnonzero(np.diff(starts)).tolist():
+        mine = dealt.slice(starts[number], starts[number + 1] - starts[number])
+        with _file(place, number).open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
+            out.write_table(mine)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield what DuckDB finds, its errors as its own and not as those of the reader between."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException) as error:
+            told = str(error)
+            kind = duckdb.OutOfMemoryException if told.startswith("Out of Memory") else duckdb.Error
+            raise kind(told) from error
+        yield batch
+
+
+def _lighter(table: pa.Table) -> pa.Table:
+    """Return a table whose text is dictionaries where there are few values; ids are many.
+
+    A part of a column is written with its whole dictionary, so that of many values would be written again for
+    every bucket.
+    """
+    coded = _coded(table)
+    for position, field in enumerate(table.schema):
+        kept = coded.schema.field(position).type == field.type
+        if not kept and (field.name == "customer_id" or len(one_array(coded[field.name]).dictionary) > _FEW):
+            coded = coded.set_column(position, field.name, table[field.name].cast(pa.string()))
+    return coded
+
+
+def _coded(table: pa.Table) -> pa.Table:
+    """Return a table with its text as dictionaries."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            values = table[field.name].cast(pa.string()).dictionary_encode()
+            table = table.set_column(position, field.name, values)
+    return table
+
+
+def _streams(file: Path) -> Iterator[pa.Table]:
+    """Yield what was appended to a file, piece by piece."""
+    if file.exists():
+        with pa.memory_map(str(file)) as source:
+            while source.tell() < source.size():
+                yield _coded(pa.ipc.open_stream(source).read_all())
