@@ -165,7 +165,7 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
     frames = _frames(recipe, history.bucket(number), days)
-    write_tables(folder / f"{number}.parquet", frames, compression="snappy")
+    write_tables(folder / f"{number}.parquet", frames)
 
 
 def _frames(recipe: Recipe, bucket: Bucket, days: tuple[int, ...]) -> Iterator[pa.Table]:
