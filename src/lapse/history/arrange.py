@@ -128,6 +128,15 @@ def one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 @njit(cache=True, nogil=True)
+def counted(codes: Int32, n_codes: int) -> Int64:
+    """Return how often each code is there."""
+    counts = np.zeros(n_codes, np.int64)
+    for code in codes:
+        counts[code] += 1
+    return counts
+
+
+@njit(cache=True, nogil=True)
 def _dealt(bucket: Int32, begin: Int64) -> Int64:
     order = np.empty(len(bucket), np.int64)
     for row in range(len(bucket)):
@@ -181,7 +190,7 @@ def _move_up(order: Int64, moment: Int64, first: int, row: int) -> int:
 
 def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int64, Int64, Int32]:
     """Return the positions of rows by customer and moment, and the moment and the customer of each."""
-    counts = np.bincount(code, minlength=n_customers)
+    counts = counted(code, n_customers)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     order, moments = _counted_out(code, starts.copy(), moment)
     _sort_within(order, moments, starts)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from lapse.config import Business, Table
 from lapse.config.sections import mapped_columns
 from lapse.errors import DataError, Problem
 from lapse.history.dealing import Dealt, deal_out
-from lapse.history.ending import data_end, end_problems, read_news
+from lapse.history.ending import News, data_end, end_problems, news_of, told_on
 from lapse.history.held import History, TableSummary
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.place import Place
@@ -111,9 +112,7 @@ class _Reading:
         stored = {name: self._store(plans[name], *found, n_buckets) for name, found in checked.items()}
         churn, news = self.business.churn.event, None
         if churn in stored and stored[churn].rows and not checked[churn][1].problems:
-            has_end = self.business.events[churn].has_end
-            parts = (read_stored(self.place.folder, churn, number) for number in range(n_buckets))
-            news = read_news(parts, has_end=has_end, today=self.today)
+            news = self._news(churn, n_buckets)
             self.problems += end_problems(self.business, news, self.today)
         if self.problems:
             raise DataError(self.problems)
@@ -211,6 +210,15 @@ class _Reading:
         if held.repeated:
             self.problems.append(_repeated(source, held))
         return held
+
+    def _news(self, churn: str, n_buckets: int) -> News:
+        has_end = self.business.events[churn].has_end
+
+        def told(number: int) -> set[date]:
+            return told_on(read_stored(self.place.folder, churn, number), has_end=has_end)
+
+        with ThreadPoolExecutor(self.room.workers(n_buckets)) as threads:
+            return news_of(threads.map(told, range(n_buckets)), self.today)
 
     def _summary(self, name: str, held: Stored) -> TableSummary:
         first = held.first.date() if held.first is not None else None

@@ -3,7 +3,8 @@
 In: rows that were dealt out to buckets (:mod:`lapse.history.dealing`). Out: files whose rows are sorted by
 customer, time and then every other column (:mod:`lapse.history.arrange`), so that the same rows in any order
 give the same files, each different row once beside the number of its copies; and what is counted while they
-are written.
+are written. A time of which only the day counts is stored as its date, and copies where a row of the bucket
+has any.
 
 Memory is bounded by a bucket. The files are uncompressed and mapped into memory when they are read, so
 reading one costs next to nothing.
@@ -22,7 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lapse.history.arrange import Arranged, arrange
+from lapse.history.arrange import COPIES, Arranged, arrange, one_array
+from lapse.history.days import dates_of
 from lapse.history.dealing import Dealt, dealt_to, remove_dealt
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
@@ -145,11 +147,11 @@ def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: i
     """Bring one bucket's rows into their order, write them, and count."""
     arranged = arrange(dealt_to(place, dealt, number))
     remove_dealt(place, number)
-    table = arranged.table
-    with pa.OSFile(str(place / f"{number}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
-        out.write_table(table)
-    copies = arranged.copies
+    table, copies = arranged.table, arranged.copies
     extra = int(copies.sum()) - len(copies)
+    stored = _in_days(table if extra else table.drop_columns([COPIES]))
+    with pa.OSFile(str(place / f"{number}.arrow"), "wb") as file, pa.ipc.new_file(file, stored.schema) as out:
+        out.write_table(stored)
     first, last = arranged.span
     twice = _twice(arranged, keep_copies) if "time" not in plan.columns else np.empty(0, np.int64)
     return _Part(
@@ -163,6 +165,14 @@ def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: i
         copied=table.take(pa.array(np.flatnonzero(copies > 1)[:1])),
         twice=table.take(pa.array(twice[:1])),
     )
+
+
+def _in_days(table: pa.Table) -> pa.Table:
+    """Return a table whose times are dates, but for ``time``: of the others nobody asks for the hour."""
+    for position, name in enumerate(table.column_names):
+        if name in ("known_at", "end", "end_known_at"):
+            table = table.set_column(position, name, dates_of(one_array(table[name])))
+    return table
 
 
 def _twice(arranged: Arranged, keep_copies: bool) -> Int64:

@@ -58,8 +58,9 @@ def open_tables(file: Path) -> Iterator[Callable[[Iterable[pa.Table]], None]]:
 
 
 def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Return a writer that looks for repeated values of everything but fractions: the compression finds theirs
-    too, in less time than a dictionary.
+    """Return a writer that makes dictionaries of all but fractions.
+
+    What repeats among those the compression finds too, and in less time.
     """
     repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
     return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=repeated)
