@@ -11,7 +11,7 @@ import pytest
 
 from lapse.history import dealing
 from lapse.history.arrange import HASH
-from lapse.history.dealing import deal_out, dealt_to, remove_dealt
+from lapse.history.dealing import deal_out, dealt_to
 from lapse.history.normalise import Plan
 from lapse.history.sources import Source
 
@@ -71,8 +71,3 @@ def test_a_bucket_to_which_nothing_was_dealt_is_empty(tmp_path: Path) -> None:
     assert (dealt.odd, list(tmp_path.iterdir())) == (20, [])
     empty = dealt_to(tmp_path, dealt, 1)
     assert (len(empty), empty.column_names) == (0, [*COLUMNS, HASH])
-    remove_dealt(tmp_path, 1)
-    deal_out(connection, plan, "false", tmp_path, N_BUCKETS)
-    for number in range(N_BUCKETS):
-        remove_dealt(tmp_path, number)
-    assert list(tmp_path.iterdir()) == []

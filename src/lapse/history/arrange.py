@@ -117,7 +117,7 @@ def arrange(rows: pa.Table) -> Arranged:
 
 def deal(bucket: Int32, n_buckets: int) -> tuple[Int64, Int64]:
     """Return the positions of rows by bucket, each bucket's in their order, and where each bucket begins."""
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(bucket, minlength=n_buckets))])
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counted(bucket, n_buckets))])
     return _dealt(bucket, starts.copy()), starts
 
 

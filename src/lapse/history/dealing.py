@@ -17,7 +17,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lapse.history.arrange import HASH, deal, one_array
 from lapse.history.normalise import Plan
@@ -29,7 +28,7 @@ ROWS_AT_ONCE = 500_000
 _FEW = 1_000
 """Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
 
-_BUCKET, _ODD = "bucket", "odd"
+_BUCKET = "bucket"
 
 
 @dataclass(frozen=True)
@@ -71,42 +70,35 @@ def deal_out(
     """
     columns = ", ".join(map(quote, plan.columns))
     hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
-    bucket = f"CAST(hash(customer_id) % {n_buckets} AS INTEGER) AS {_BUCKET}"
-    is_odd = f"CASE WHEN {odd} THEN true ELSE false END AS {_ODD}"
-    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket}, {is_odd} FROM ({plan.query}) WHERE {of}"
+    bucket = f"CASE WHEN {odd} THEN -1 ELSE CAST(hash(customer_id) % {n_buckets} AS INTEGER) END AS {_BUCKET}"
+    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket} FROM ({plan.query}) WHERE {of}"
     connection.complete()  # what was asked before
     reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-    n_odd = 0
-    for batch in _batches(reader):
-        n_there = batch[_ODD].true_count
-        sound = batch.filter(pc.invert(batch[_ODD])) if n_there else batch
-        _append(pa.table(sound).drop_columns([_ODD]), place, n_buckets)
-        n_odd += n_there
-    return Dealt(_coded(reader.schema.empty_table()).drop_columns([_BUCKET, _ODD]).schema, n_odd)
+    n_odd = sum(_append(pa.table(batch), place, n_buckets) for batch in _batches(reader))
+    return Dealt(_coded(reader.schema.empty_table()).drop_columns([_BUCKET]).schema, n_odd)
 
 
 def dealt_to(place: Path, dealt: Dealt, number: int) -> pa.Table:
     """Return the rows that were dealt to a bucket, mapped into memory, piece by piece as they came."""
-    return pa.concat_tables([dealt.schema.empty_table(), *_streams(_file(place, number))])
+    return pa.concat_tables([dealt.schema.empty_table(), *_streams(dealt_file(place, number))])
 
 
-def remove_dealt(place: Path, number: int) -> None:
-    """Remove the file of a bucket, which nobody got if no row was dealt to it."""
-    _file(place, number).unlink(missing_ok=True)
-
-
-def _file(place: Path, number: int) -> Path:
+def dealt_file(place: Path, number: int) -> Path:
+    """Return the file of a bucket; there is none if no row was dealt to it."""
     return place / f"{number}.dealt"
 
 
-def _append(rows: pa.Table, place: Path, n_buckets: int) -> None:
-    """Append each row to the file of its bucket."""
-    order, starts = deal(rows[_BUCKET].to_numpy(), n_buckets)
-    dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(order)).combine_chunks()
-    for number in np.flatnonzero(np.diff(starts)).tolist():
-        mine = dealt.slice(starts[number], starts[number + 1] - starts[number])
-        with _file(place, number).open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
+def _append(rows: pa.Table, place: Path, n_buckets: int) -> int:
+    """Append each row to the file of its bucket, and return how many are odd: of bucket -1."""
+    order, starts = deal(rows[_BUCKET].to_numpy() + 1, n_buckets + 1)
+    n_odd = int(starts[1])
+    sound, begin = order[n_odd:], starts[1:] - n_odd
+    dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(sound)).combine_chunks()
+    for number in np.flatnonzero(np.diff(begin)).tolist():
+        mine = dealt.slice(begin[number], begin[number + 1] - begin[number])
+        with dealt_file(place, number).open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
             out.write_table(mine)
+    return n_odd
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

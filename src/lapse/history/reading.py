@@ -28,7 +28,7 @@ from lapse.history.held import History, TableSummary
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.place import Place
 from lapse.history.quality import Finding, Tally, balance, duplicates, odd, tally
-from lapse.history.room import DEFAULT, Room, room_of
+from lapse.history.room import DEFAULT, Room, buckets_of, room_of
 from lapse.history.rules import rules_of
 from lapse.history.sources import Source, open_source, saying_where
 from lapse.history.store import Stored, connect, read_stored, store
@@ -53,7 +53,7 @@ def read(
         Budget for reading, and for what is then done bucket by bucket, such as scoring: ``"1500MB"``,
         ``"8GB"``; at least 1 GB. The smaller, the more buckets.
     rows_per_bucket : int, optional
-        Rows that are worked on at once, on average; at least 1. Default what the budget allows.
+        Rows that are worked on at once, on average and at most; at least 1. Default what the budget allows.
     today : date, optional
         Nothing can be known after this day, and ``observed_until`` cannot lie after it; default the current
         date in the business's time zone.
@@ -107,7 +107,7 @@ class _Reading:
 
     def run(self, rows_per_bucket: int) -> History:
         plans = self._plans(self._sources())
-        n_buckets = max(1, -(-sum(planned.source.rows for planned in plans.values()) // rows_per_bucket))
+        n_buckets = buckets_of(sum(planned.source.rows for planned in plans.values()), rows_per_bucket)
         checked = self._checked(plans, n_buckets)
         stored = {name: self._store(plans[name], *found, n_buckets) for name, found in checked.items()}
         churn, news = self.business.churn.event, None

@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from lapse.history.arrange import COPIES, Arranged, arrange, one_array
 from lapse.history.days import dates_of
-from lapse.history.dealing import Dealt, dealt_to, remove_dealt
+from lapse.history.dealing import Dealt, dealt_file, dealt_to
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
 from lapse.history.sources import literal
@@ -144,14 +144,15 @@ def read_stored(folder: Path, table: str, number: int) -> pa.Table:
 
 
 def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: int) -> _Part:
-    """Bring one bucket's rows into their order, write them, and count."""
+    """Bring one bucket's rows into their order, write them over what was dealt, and count.
+
+    What is arranged is a copy: nothing of it lies in the file any more.
+    """
     arranged = arrange(dealt_to(place, dealt, number))
-    remove_dealt(place, number)
     table, copies = arranged.table, arranged.copies
     extra = int(copies.sum()) - len(copies)
     stored = _in_days(table if extra else table.drop_columns([COPIES]))
-    with pa.OSFile(str(place / f"{number}.arrow"), "wb") as file, pa.ipc.new_file(file, stored.schema) as out:
-        out.write_table(stored)
+    _write_over(dealt_file(place, number), stored).rename(place / f"{number}.arrow")
     first, last = arranged.span
     twice = _twice(arranged, keep_copies) if "time" not in plan.columns else np.empty(0, np.int64)
     return _Part(
@@ -165,6 +166,16 @@ def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: i
         copied=table.take(pa.array(np.flatnonzero(copies > 1)[:1])),
         twice=table.take(pa.array(twice[:1])),
     )
+
+
+def _write_over(file: Path, table: pa.Table) -> Path:
+    """Write a table over what a file holds, whose pages the system then need not free and find again."""
+    file.touch()
+    with file.open("r+b") as over:
+        with pa.ipc.new_file(over, table.schema) as out:
+            out.write_table(table)
+        over.truncate()
+    return file
 
 
 def _in_days(table: pa.Table) -> pa.Table:

@@ -29,7 +29,7 @@ from lapse.features import Recipe, Seen, compute, recipe_of, seen_in
 from lapse.history import History
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
-from lapse.jobs.swap import flush_all, hidden_beside
+from lapse.jobs.swap import flush, hidden_beside
 from lapse.jobs.threads import each_bucket
 from lapse.schema import Bucket
 
@@ -99,7 +99,6 @@ def write_features(
         write = partial(_write_bucket, history, recipe, days, files)
         for number, _ in enumerate(each_bucket(history, write)):
             advance(f"bucket {number + 1}")
-        flush_all(files)
         return _renamed(files, target)
 
 
@@ -165,7 +164,9 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
     frames = _frames(recipe, history.bucket(number), days)
-    write_tables(folder / f"{number}.parquet", frames)
+    file = folder / f"{number}.parquet"
+    write_tables(file, frames)
+    flush(file)
 
 
 def _frames(recipe: Recipe, bucket: Bucket, days: tuple[int, ...]) -> Iterator[pa.Table]:
