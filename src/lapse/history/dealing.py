@@ -121,18 +121,24 @@ def _lighter(table: pa.Table) -> pa.Table:
     A part of a column is written with its whole dictionary, so that of many values would be written again for
     every bucket.
     """
-    coded = _coded(table)
     for position, field in enumerate(table.schema):
-        kept = coded.schema.field(position).type == field.type
-        if not kept and (field.name == "customer_id" or len(one_array(coded[field.name]).dictionary) > _FEW):
-            coded = coded.set_column(position, field.name, table[field.name].cast(pa.string()))
-    return coded
+        if not _is_text(field.type):
+            continue
+        values = one_array(table[field.name].cast(pa.string()))
+        if field.name != "customer_id" and len((coded := values.dictionary_encode()).dictionary) <= _FEW:
+            values = coded
+        table = table.set_column(position, field.name, values)
+    return table
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _coded(table: pa.Table) -> pa.Table:
     """Return a table with its text as dictionaries."""
     for position, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+        if _is_text(field.type):
             values = table[field.name].cast(pa.string()).dictionary_encode()
             table = table.set_column(position, field.name, values)
     return table
