@@ -167,6 +167,18 @@ def test_copies_are_kept_in_every_bucket(tmp_path: Path) -> None:
         assert history.fingerprint != twice
 
 
+def test_copies_that_are_dropped_leave_no_trace_in_the_fingerprint(tmp_path: Path) -> None:
+    seen = []
+    table = random_orders(5, 40, ["a", "b", "c"])
+    for copies in ([table], [table, table.slice(3, 11), table]):
+        write(tmp_path, "orders.parquet", pa.concat_tables(copies))
+        with read(
+            business(tmp_path, {"order": FEATURES}, quality={"duplicates": "drop"}), today=TODAY
+        ) as history:
+            seen.append(history.fingerprint)
+    assert seen[0] == seen[1]
+
+
 def test_an_end_that_nobody_knew_does_not_decide_which_of_two_contracts_is_the_later(tmp_path: Path) -> None:
     contract = {**TERM, "features": ["plan"]}
     seen = []

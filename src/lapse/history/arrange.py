@@ -1,6 +1,6 @@
 """One bucket's rows of one table, brought into their order: by customer, by time, then by every other column.
 
-In: the rows as they came, with a hash each. Out: :class:`Arranged`: each different row once, beside the
+In: the rows as they came. Out: :class:`Arranged`: each different row once, beside the
 number of its copies, and what is counted on the way. The same rows in any order give the same table.
 
 A company's tables mostly lie in the order of time. So rows are dealt to customers by counting, which keeps
@@ -21,9 +21,6 @@ from numba import njit
 
 from lapse.schema import Bool, Int32, Int64, encoded
 
-HASH = "hash"
-"""The column that holds each row's hash."""
-
 COPIES = "copies"
 """The stored column that says how many exact copies of a row there were."""
 
@@ -31,7 +28,6 @@ KNOWN_LATER = ("end", "end_known_at", "cause")
 """Columns that come last in the order of rows: which of two events at one moment counts as the later one must
 not hang on an end that nobody knew then."""
 
-_TWO_64 = 2**64
 _MOVES = 16
 """Rows that one which comes late passes on its way to its place, on average, before merging is faster."""
 
@@ -45,15 +41,12 @@ class Arranged:
     table : pyarrow.Table
         Sorted; ``customer_id`` and text are dictionaries whose values ascend and occur, :data:`COPIES` stands
         behind the others.
-    hash : int
-        Sum of the hashes of the different rows, modulo 2**64.
-    hash_of_copies : int
-        The same of their further copies.
+    copied : pyarrow.Table
+        The further copies of rows, as they came.
     """
 
     table: pa.Table
-    hash: int
-    hash_of_copies: int
+    copied: pa.Table
 
     @property
     def n_customers(self) -> int:
@@ -86,8 +79,7 @@ def arrange(rows: pa.Table) -> Arranged:
     Parameters
     ----------
     rows : pyarrow.Table
-        ``customer_id``, ``time`` where the table has one, other columns, :data:`HASH` (uint64). Text is
-        dictionary-encoded.
+        ``customer_id``, ``time`` where the table has one, other columns. Text is dictionary-encoded.
     """
     rows = rows.unify_dictionaries().combine_chunks()
     ids, codes, rank = _ascending(one_array(rows["customer_id"]))
@@ -99,9 +91,7 @@ def arrange(rows: pa.Table) -> Arranged:
         positions = order[tied]
         place, same = _settle(rows.take(pa.array(positions)), code[positions])
         order[tied], different[tied] = positions[place], ~same
-    hashes = rows[HASH].to_numpy()
-    of_copies = int(hashes[order[~different]].sum(dtype=np.uint64))
-    once = (int(hashes.sum(dtype=np.uint64)) - of_copies) % _TWO_64
+    copied = rows.take(pa.array(order[~different]))
     copies = np.ones(len(order), np.int32)
     if not different.all():
         copies = np.diff(np.append(np.flatnonzero(different), len(order))).astype(np.int32)
@@ -110,9 +100,9 @@ def arrange(rows: pa.Table) -> Arranged:
     for name in rows.column_names:
         if name == "time":
             taken[name] = pa.array(moment).view(pa.timestamp("us"))
-        elif name not in ("customer_id", HASH):
+        elif name != "customer_id":
             taken[name] = _taken(one_array(rows[name]), order)
-    return Arranged(pa.table({**taken, COPIES: copies}), once, of_copies)
+    return Arranged(pa.table({**taken, COPIES: copies}), copied)
 
 
 def deal(bucket: Int32, n_buckets: int) -> tuple[Int64, Int64]:
@@ -266,7 +256,7 @@ def _tied(code: Int32, moment: Int64) -> Bool:
 
 def _settle(rows: pa.Table, code: Int32) -> tuple[Int64, Bool]:
     """Return the order of rows by all columns, and which then equal the row before them."""
-    names = [name for name in rows.column_names if name not in ("customer_id", HASH)]
+    names = [name for name in rows.column_names if name != "customer_id"]
     names.sort(key=lambda name: (name != "time", name in KNOWN_LATER))
     columns = [pa.array(code), *(_plain(rows[name]) for name in names)]
     table = pa.table(columns, names=[str(number) for number in range(len(columns))])

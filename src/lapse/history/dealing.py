@@ -2,7 +2,7 @@
 
 In: a :class:`~lapse.history.normalise.Plan` and the condition of its odd rows, which are counted and left to
 be asked about. Out: in a folder, for each bucket a file of the rows that were dealt to it, some hundred
-thousand of the table at a time, each row with its hash. Nothing is sorted yet.
+thousand of the table at a time, and the sum of their hashes. Nothing is sorted yet.
 
 So a table that has no odd rows, as most have none, is read once. A customer's bucket is the hash of its id
 modulo the number of buckets.
@@ -11,14 +11,14 @@ modulo the number of buckets.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lapse.history.arrange import HASH, deal, one_array
+from lapse.history.arrange import deal, one_array
 from lapse.history.normalise import Plan
 from lapse.history.sources import literal, quote
 
@@ -28,7 +28,8 @@ ROWS_AT_ONCE = 500_000
 _FEW = 1_000
 """Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
 
-_BUCKET = "bucket"
+_BUCKET, _HASH = "bucket", "hash"
+TWO_64 = 2**64
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,17 @@ class Dealt:
         Of the files; text is dictionary-encoded.
     odd : int
         Rows that were not dealt.
+    hash : int
+        Sum of the hashes of the rows that were, modulo 2**64.
     """
 
     schema: pa.Schema
     odd: int
+    hash: int
+
+    def and_then(self, more: Dealt) -> Dealt:
+        """Return what was dealt when more rows of the table, of those that were odd, are dealt too."""
+        return replace(self, hash=(self.hash + more.hash) % TWO_64)
 
 
 def deal_out(
@@ -69,13 +77,21 @@ def deal_out(
     Dealt
     """
     columns = ", ".join(map(quote, plan.columns))
-    hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
     bucket = f"CASE WHEN {odd} THEN -1 ELSE CAST(hash(customer_id) % {n_buckets} AS INTEGER) END AS {_BUCKET}"
-    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket} FROM ({plan.query}) WHERE {of}"
+    query = f"SELECT {columns}, {row_hash(plan)} AS {_HASH}, {bucket} FROM ({plan.query}) WHERE {of}"
     connection.complete()  # what was asked before
     reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-    n_odd = sum(_append(pa.table(batch), place, n_buckets) for batch in _batches(reader))
-    return Dealt(_coded(reader.schema.empty_table()).drop_columns([_BUCKET]).schema, n_odd)
+    n_odd, total = 0, 0
+    for batch in _batches(reader):
+        odd_ones, hash_of_others = _append(pa.table(batch), place, n_buckets)
+        n_odd, total = n_odd + odd_ones, total + hash_of_others
+    schema = _coded(reader.schema.empty_table().select(list(plan.columns))).schema
+    return Dealt(schema, n_odd, total % TWO_64)
+
+
+def row_hash(plan: Plan) -> str:
+    """Return the SQL of the hash of a row over the stored columns."""
+    return f"hash({', '.join([literal(plan.source.name), *map(quote, plan.columns)])})"
 
 
 def dealt_to(place: Path, dealt: Dealt, number: int) -> pa.Table:
@@ -88,17 +104,22 @@ def dealt_file(place: Path, number: int) -> Path:
     return place / f"{number}.dealt"
 
 
-def _append(rows: pa.Table, place: Path, n_buckets: int) -> int:
-    """Append each row to the file of its bucket, and return how many are odd: of bucket -1."""
+def _append(rows: pa.Table, place: Path, n_buckets: int) -> tuple[int, int]:
+    """Append each row to the file of its bucket.
+
+    Returns how many rows are odd, of bucket -1, and the sum of the hashes of the others.
+    """
     order, starts = deal(rows[_BUCKET].to_numpy() + 1, n_buckets + 1)
     n_odd = int(starts[1])
     sound, begin = order[n_odd:], starts[1:] - n_odd
-    dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(sound)).combine_chunks()
+    hashes = rows[_HASH].to_numpy()
+    total = int((hashes[sound] if n_odd else hashes).sum(dtype=np.uint64))
+    dealt = _lighter(rows.drop_columns([_BUCKET, _HASH])).take(pa.array(sound)).combine_chunks()
     for number in np.flatnonzero(np.diff(begin)).tolist():
         mine = dealt.slice(begin[number], begin[number + 1] - begin[number])
         with dealt_file(place, number).open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
             out.write_table(mine)
-    return n_odd
+    return n_odd, total
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -184,7 +184,8 @@ class _Reading:
         if dealt.odd:
             found = tally(self.connection, planned, rules)
             staying = f"({some}) AND {found.kept}"
-            deal_out(self.connection, planned, "false", place, n_buckets, staying)
+            rest = deal_out(self.connection, planned, "false", place, n_buckets, staying)
+            dealt = dealt.and_then(rest)
         return dealt, found
 
     def _store(self, planned: Plan, dealt: Dealt, found: Tally, n_buckets: int) -> Stored:

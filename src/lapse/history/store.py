@@ -21,17 +21,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lapse.history.arrange import COPIES, Arranged, arrange, one_array
 from lapse.history.days import dates_of
-from lapse.history.dealing import Dealt, dealt_file, dealt_to
+from lapse.history.dealing import TWO_64, Dealt, dealt_file, dealt_to, row_hash
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
 from lapse.history.sources import literal
 from lapse.schema import Int64
-
-_TWO_64 = 2**64
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class _Part:
     first: datetime | None
     last: datetime | None
     repeated: int
-    hash: int
+    hash_left_out: int
     copied: pa.Table
     twice: pa.Table
 
@@ -121,7 +118,7 @@ def store(
     Stored
     """
     place = folder / plan.source.name
-    work = partial(_arrange, plan, place, dealt, keep_copies)
+    work = partial(_arrange, connection, plan, place, dealt, keep_copies)
     with ThreadPoolExecutor(workers) as threads:
         parts = list(threads.map(work, range(n_buckets)))
     return Stored(
@@ -131,7 +128,7 @@ def store(
         first=min((part.first for part in parts if part.first is not None), default=None),
         last=max((part.last for part in parts if part.last is not None), default=None),
         repeated=sum(part.repeated for part in parts),
-        hash=sum(part.hash for part in parts) % _TWO_64,
+        hash=(dealt.hash - sum(part.hash_left_out for part in parts)) % TWO_64,
         copied_example=_first_row(connection, plan, [part.copied for part in parts]),
         repeated_example=_first_row(connection, plan, [part.twice for part in parts]),
     )
@@ -143,7 +140,14 @@ def read_stored(folder: Path, table: str, number: int) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: int) -> _Part:
+def _arrange(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    place: Path,
+    dealt: Dealt,
+    keep_copies: bool,
+    number: int,
+) -> _Part:
     """Bring one bucket's rows into their order, write them over what was dealt, and count.
 
     What is arranged is a copy: nothing of it lies in the file any more.
@@ -162,10 +166,20 @@ def _arrange(plan: Plan, place: Path, dealt: Dealt, keep_copies: bool, number: i
         first=first,
         last=last,
         repeated=len(twice),
-        hash=arranged.hash + (arranged.hash_of_copies if keep_copies else 0),
+        hash_left_out=0 if keep_copies else _hash_of(connection, plan, arranged.copied),
         copied=table.take(pa.array(np.flatnonzero(copies > 1)[:1])),
         twice=table.take(pa.array(twice[:1])),
     )
+
+
+def _hash_of(connection: duckdb.DuckDBPyConnection, plan: Plan, rows: pa.Table) -> int:
+    """Return the sum of the hashes of rows, which are those that they had when they were dealt."""
+    if not len(rows):
+        return 0
+    with connection.cursor() as own:  # a thread needs one of its own
+        own.register("copied", _decoded(rows))
+        found = own.execute(f"SELECT CAST(sum({row_hash(plan)}) AS VARCHAR) FROM copied").fetchall()
+    return int(found[0][0])
 
 
 def _write_over(file: Path, table: pa.Table) -> Path:
@@ -210,5 +224,8 @@ def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, found: list[pa
 
 
 def _decoded(table: pa.Table) -> pa.Table:
-    ids = pc.cast(table["customer_id"], table.schema.field("customer_id").type.value_type)
-    return table.set_column(0, "customer_id", ids)
+    """Return a table without dictionaries."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(position, field.name, table[field.name].cast(field.type.value_type))
+    return table
