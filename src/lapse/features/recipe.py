@@ -21,7 +21,8 @@ from lapse.features.categories import count_values
 from lapse.features.families import Share, all_names, names_on_request
 from lapse.features.grammar import CUSTOMER, RESERVED, Feature, Stat, parse, slug
 from lapse.features.latest import is_text, kind_of
-from lapse.schema import Bucket, to_day
+from lapse.features.visibility import first_day_of_all
+from lapse.schema import NEVER, Bucket, to_day
 
 SEASON_DAYS = 400
 """Training dates must span so many days before a season can be told from a trend."""
@@ -112,20 +113,54 @@ def fit_recipe(business: Business, buckets: Iterable[Bucket], until: int) -> Rec
     DataError
         If there is no bucket, or an attribute is neither text nor number nor boolean.
     """
+    return recipe_of(business, (seen_in(business, bucket, until) for bucket in buckets), until)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a recipe must know of the customers of one bucket.
+
+    Attributes
+    ----------
+    counts : mapping of (kind, column) to mapping of value to int
+        How many events had each value of each category.
+    text : mapping of name to bool
+        Whether an attribute is text; one that is null for all of them is missing.
+    first_days : mapping of kind to int
+        The day on which the first event happened; a kind without is missing.
+    """
+
+    counts: Mapping[tuple[str, str], Mapping[str, int]]
+    text: Mapping[str, bool]
+    first_days: Mapping[str, int]
+
+
+def seen_in(business: Business, bucket: Bucket, until: int) -> Seen:
+    """Return what a recipe must know of a bucket, of what happened and was known by ``until``."""
+    events = bucket.events
+    first_days = {kind: first_day_of_all(events[kind], until) for kind in events}
+    return Seen(
+        {
+            (kind, column): count_values(events[kind], events[kind].attributes[column], until)
+            for kind, column in _columns_of(business)
+        },
+        {name: found for name, found in _types(business, bucket) if found is not None},
+        {kind: day for kind, day in first_days.items() if day != NEVER},
+    )
+
+
+def recipe_of(business: Business, buckets: Iterable[Seen], until: int) -> Recipe:
+    """Choose the features of a business from what was seen in each of its buckets; see :func:`fit_recipe`."""
     counts: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in _columns_of(business)}
     text: dict[str, bool] = {}
     first_days: dict[str, int] = {}
     empty = True
-    for bucket in buckets:
+    for seen in buckets:
         empty = False
-        for (kind, column), counter in counts.items():
-            events = bucket.events[kind]
-            counter.update(count_values(events, events.attributes[column], until))
-        text |= {name: found for name, found in _types(business, bucket) if found is not None}
-        for kind, events in bucket.events.items():
-            seen = events.day[(events.day <= until) & (events.known_day <= until)]
-            if len(seen):
-                first_days[kind] = min(int(seen.min()), first_days.get(kind, until))
+        for key, counter in counts.items():
+            counter.update(seen.counts[key])
+        text |= seen.text
+        first_days |= {kind: min(day, first_days.get(kind, day)) for kind, day in seen.first_days.items()}
     if empty:
         raise DataError(Problem(str(business.source), "history", "at least one bucket of customers", "none"))
     shares = tuple(_choose(business, counts))
