@@ -147,7 +147,7 @@ def test_rows_that_get_lost_are_a_problem(tmp_path: Path, monkeypatch: pytest.Mo
     shop = business(tmp_path, {"order": ORDER})
     honest = dealing.deal_out
 
-    def careless(*given: Any) -> dealing.Dealt:
+    def careless(*given: Any) -> tuple[dealing.Dealt, int]:
         return honest(*given, "amount > 3")
 
     monkeypatch.setattr(reading, "deal_out", careless)

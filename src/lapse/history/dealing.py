@@ -40,14 +40,11 @@ class Dealt:
     ----------
     schema : pyarrow.Schema
         Of the files; text is dictionary-encoded.
-    odd : int
-        Rows that were not dealt.
     hash : int
-        Sum of the hashes of the rows that were, modulo 2**64.
+        Sum of the hashes of the rows, modulo 2**64.
     """
 
     schema: pa.Schema
-    odd: int
     hash: int
 
     def and_then(self, more: Dealt) -> Dealt:
@@ -57,7 +54,7 @@ class Dealt:
 
 def deal_out(
     connection: duckdb.DuckDBPyConnection, plan: Plan, odd: str, place: Path, n_buckets: int, of: str = "true"
-) -> Dealt:
+) -> tuple[Dealt, int]:
     """Append every row that is not odd to the file of its bucket.
 
     Parameters
@@ -75,6 +72,8 @@ def deal_out(
     Returns
     -------
     Dealt
+    int
+        Odd rows, which were not dealt.
     """
     columns = ", ".join(map(quote, plan.columns))
     bucket = f"CASE WHEN {odd} THEN -1 ELSE CAST(hash(customer_id) % {n_buckets} AS INTEGER) END AS {_BUCKET}"
@@ -86,7 +85,7 @@ def deal_out(
         odd_ones, hash_of_others = _append(pa.table(batch), place, n_buckets)
         n_odd, total = n_odd + odd_ones, total + hash_of_others
     schema = _coded(reader.schema.empty_table().select(list(plan.columns))).schema
-    return Dealt(schema, n_odd, total % TWO_64)
+    return Dealt(schema, total % TWO_64), n_odd
 
 
 def row_hash(plan: Plan) -> str:

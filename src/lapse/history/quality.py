@@ -113,8 +113,8 @@ def _counted(
 ) -> tuple[list[Rule], list[str], list[int]]:
     """Return the rules that hold for the table, the full condition of each, and how many rows meet it.
 
-    Most tables are counted once: only where a rule found rows that its ``unless`` then defends does it leave,
-    and the others are asked again without it.
+    Where a rule found rows that its ``unless`` then defends it leaves, and the others are asked again without
+    it.
     """
     asked = list(_asked(rules))
     counts = _counts(connection, plan, some, [*asked, *(rule.unless or "false" for rule in rules)])

@@ -53,7 +53,7 @@ def read(
         Budget for reading, and for what is then done bucket by bucket, such as scoring: ``"1500MB"``,
         ``"8GB"``; at least 1 GB. The smaller, the more buckets.
     rows_per_bucket : int, optional
-        Rows that are worked on at once, on average and at most; at least 1. Default what the budget allows.
+        Rows that are worked on at once, on average at most; at least 1. Default what the budget allows.
     today : date, optional
         Nothing can be known after this day, and ``observed_until`` cannot lie after it; default the current
         date in the business's time zone.
@@ -174,19 +174,23 @@ class _Reading:
         return checked
 
     def _check(self, planned: Plan, n_buckets: int) -> tuple[Dealt, Tally]:
-        """Deal out one table. Only where a rule speaks of some of its rows are they looked at once more."""
+        """Deal out one table. Only where a rule speaks of some of its rows are these counted and asked about,
+        and then dealt out where some of them may stay.
+        """
         name = planned.source.name
         place = self.place.folder / name
         place.mkdir()
         rules = list(rules_of(planned, self.business, self.tables[name], self.today))
         some = odd(rules)
-        dealt, found = deal_out(self.connection, planned, some, place, n_buckets), Tally()
-        if dealt.odd:
-            found = tally(self.connection, planned, rules)
-            staying = f"({some}) AND {found.kept}"
-            rest = deal_out(self.connection, planned, "false", place, n_buckets, staying)
-            dealt = dealt.and_then(rest)
-        return dealt, found
+        dealt, n_odd = deal_out(self.connection, planned, some, place, n_buckets)
+        if not n_odd:
+            return dealt, Tally()
+        found = tally(self.connection, planned, rules)
+        if n_odd == found.dropped:
+            return dealt, found
+        staying = f"({some}) AND {found.kept}"
+        rest, _ = deal_out(self.connection, planned, "false", place, n_buckets, staying)
+        return dealt.and_then(rest), found
 
     def _store(self, planned: Plan, dealt: Dealt, found: Tally, n_buckets: int) -> Stored:
         """Store one table, and check what only shows when its rows are sorted."""

@@ -150,11 +150,12 @@ def _arrange(
 ) -> _Part:
     """Bring one bucket's rows into their order, write them over what was dealt, and count.
 
-    What is arranged is a copy: nothing of it lies in the file any more.
+    What is arranged is a copy. Rows that are left out may lie in the file: their hash is taken before.
     """
     arranged = arrange(dealt_to(place, dealt, number))
     table, copies = arranged.table, arranged.copies
     extra = int(copies.sum()) - len(copies)
+    hash_left_out = 0 if keep_copies else _hash_of(connection, plan, arranged.copied)
     stored = _in_days(table if extra else table.drop_columns([COPIES]))
     _write_over(dealt_file(place, number), stored).rename(place / f"{number}.arrow")
     first, last = arranged.span
@@ -166,7 +167,7 @@ def _arrange(
         first=first,
         last=last,
         repeated=len(twice),
-        hash_left_out=0 if keep_copies else _hash_of(connection, plan, arranged.copied),
+        hash_left_out=hash_left_out,
         copied=table.take(pa.array(np.flatnonzero(copies > 1)[:1])),
         twice=table.take(pa.array(twice[:1])),
     )
