@@ -57,7 +57,7 @@ without loading on either side.
     benchmarks=(WHOLE, ONE_DATE, LOOP, BARE, DEEP, DEEP_LOOP),
     loses="""
 - **Features of one date** are a question that a query engine answers in one pass without bringing rows into
-  the order of customers. lapse sorts first, which pays with every further date.
+  the order of customers. lapse checks and sorts first, which pays with every further date.
 - **SQL says more.** Features outside lapse's grammar need Python, a function of one bucket; in DuckDB or
   polars they are one more expression.
 - **Memory for small questions.** lapse loads its compiled kernels and Python packages, some hundred

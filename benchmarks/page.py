@@ -115,7 +115,7 @@ def _losses(rows: Sequence[dict[str, Any]], parts: Sequence[Chapter]) -> str:
     slower = [row for row in rows if row["ratio"] is not None and row["ratio"] < 1]
     missed = [row for row in rows if row["goal"] is not None and row["ratio"] < row["goal"]]
     lines = ["## Where lapse loses, and why", ""]
-    lines += [f"- {_beside(row)}: the peer is {1 / row['ratio']:.2g} times as fast." for row in slower]
+    lines += [f"- {_beside(row)}: the peer takes {row['ratio']:.0%} of the time." for row in slower]
     lines += [
         f"- {_beside(row)}: {_number(row['ratio'])}, short of {_number(row['goal'])}." for row in missed
     ]

@@ -79,7 +79,8 @@ def encoded(column: pa.Array) -> pa.DictionaryArray:
 class Events:
     """All events of one kind for the customers of one bucket, sorted by (customer, time).
 
-    Customer ``i`` of the bucket owns the rows ``offsets[i]:offsets[i + 1]``.
+    Customer ``i`` of the bucket owns the rows ``offsets[i]:offsets[i + 1]``. Arrays may lie in mapped files:
+    they are read, never written to.
 
     Attributes
     ----------

@@ -35,11 +35,12 @@ SCORES = {
 REASON = Reason(
     "order", "no order for 19 days, usually every 6", 0.8, (Behind("behind it", 0.5, "order__x"),)
 )
+ADDED_UP = "Base -1.00, these reasons +0.80: score -0.20 (log-odds), 45.0% before calibration."
 
 
 def account(rows: int = 120, seed: int = 6) -> Account:
     asked, of = business(manager="looked_after_by"), made(frames(seed, rows=rows))
-    scored = Scored(SCORES, (REASON,), 30, np.exp(-np.arange(1, 25) / 12))
+    scored = Scored(SCORES, (REASON,), 30, np.exp(-np.arange(1, 25) / 12), added_up=ADDED_UP)
     own = own_values(asked, of, 0, AS_OF)
     tiers = tiers_over_time(asked, own, [beside(asked, of, AS_OF, own)])
     return account_of(asked, of, 0, AS_OF, tiers, scored)
@@ -67,6 +68,7 @@ class TestPage:
             REASON.text,
             "+0.80",
             "behind it",
+            ADDED_UP,
             of.rungs[-1].rung,
             of.tiers[-1].tier,
             f"{of.tiers[-1].value:,.0f}",
@@ -97,7 +99,17 @@ class TestPage:
         of = replace(of, timeline=of.timeline * (MOST // len(of.timeline) + 1))
         text = html(of)
         assert f"{MOST - FIRST} earlier" in text
-        assert f"{len(of.timeline) - MOST} entries further back are not shown" in text
+        assert f"Not shown: {len(of.timeline) - MOST} entries further back." in text
+
+    def test_one_of_a_thing_is_told_in_the_singular(self) -> None:
+        of = account()
+        assert of.scored is not None
+        of = replace(of, timeline=(of.timeline * MOST)[: MOST + 1])
+        of = replace(of, scored=replace(of.scored, scores={**SCORES, "remaining_lifetime_days": 1.0}))
+        text = page(of, horizon_days=1, version="1.2.3")
+        assert "Not shown: 1 entry further back." in text
+        assert "within 1 day<" in text
+        assert not re.search(r"\b1 (days|entries|months|years)\b", text)
 
     def test_without_a_score_it_says_why(self) -> None:
         text = html(replace(account(), scored=None, excluded="lapsed before as_of"))

@@ -36,7 +36,7 @@ def test_every_published_row_is_on_the_page_once() -> None:
 def test_slower_and_short_of_the_goal_is_said() -> None:
     text = page(rows(abacus=4.0, fingers=0.5, head=2.0), [CHAPTER])
     losses = text.partition("## Where lapse loses, and why")[2]
-    assert "- Sums, beside fingers: the peer is 2 times as fast." in losses
+    assert "- Sums, beside fingers: the peer takes 50% of the time." in losses
     assert "- Sums, beside abacus: 4, short of 5." in losses
     assert "head" not in losses
     assert CHAPTER.loses in losses

@@ -228,6 +228,27 @@ def test_every_mistake_is_said_at_once(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("rate", [..., 2, "a third"])
+def test_a_wrong_or_missing_rate_hides_no_contradiction(tmp_path: Path, rate: object) -> None:
+    raw = changed(
+        ("value.margin_rate", rate),
+        ("value.margin_rates", {"sale": 3}),
+        ("value.event_costs", {"letter": 1}),
+        ("value.referral", {"event": "order"}),
+        ("value.limit", "1d"),
+    )
+    found = [(problem.what, problem.expected) for problem in refusal(tmp_path, raw).problems]
+    assert found == [
+        ("value.margin_rate", {...: "this key", 2: "a number of at most 1"}.get(rate, "a number")),
+        ("value.margin_rates.sale", "a number of at most 1"),
+        ("value.referral.referred", "this key"),
+        ("value.referral.credit", "this key"),
+        ("value.margin_rates.sale", "an event of value.revenue: order"),
+        ("value.event_costs.letter", "one of order, visit"),
+        ("value.limit", "at least the horizon of 60d"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -70,6 +70,13 @@ def test_few_lapses_on_the_test_dates_are_a_warning(evaluation: Evaluation, laps
     assert (f"warning: the test dates show {lapses} lapses in 600 rows" in str(few)) == said
 
 
+def test_one_of_a_thing_is_told_in_the_singular(evaluation: Evaluation) -> None:
+    asked = replace(evaluation.protocol, n=1, n_customers=1, base_rate=1.0, horizon_days=1)
+    text = str(replace(evaluation, protocol=asked))
+    assert "1 row of 1 customer, 100.0% lapsed within 1 day\n" in text
+    assert "the test dates show 1 lapse in 1 row of 1 customer:" in text
+
+
 def test_columns_are_aligned_and_hold_the_values(evaluation: Evaluation) -> None:
     lines = str(evaluation).split("churn probability\n")[1].split("\n\n")[0].splitlines()
     assert len({len(line) for line in lines}) == 1

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lapse.errors import DataError
-from lapse.evaluation import bootstrap, calibration, metrics, tables
+from lapse.evaluation import bootstrap, calibration, metrics, money, tables
 from tests.evaluation.intervals import interval
 
 
@@ -32,6 +32,10 @@ def test_each_method_has_each_metric_with_its_interval() -> None:
         for name, metric in tables.PROBABILITY_METRICS.items():
             row = pick(table, method=method, metric=name, as_of="", against="")
             assert row["value"] == metric(y, p)
+            if name in tables.ABSOLUTE:
+                assert np.isnan([row["lower"], row["upper"]]).all()
+                assert "noise can only raise it" in row["note"]
+                continue
             expected = interval(metric, y, p, customer, n_replicates=200, seed=7)
             assert (row["lower"], row["upper"]) == pytest.approx(expected[1:])
     difference = pick(table, method="base rate", metric="log_loss", against="lapse")
@@ -42,6 +46,18 @@ def test_each_method_has_each_metric_with_its_interval() -> None:
         (value, float(lower), float(upper))
     )
     assert difference["lower"] > 0
+
+
+def test_no_interval_lies_beside_its_value_where_predictions_are_true() -> None:
+    rng = np.random.default_rng(3)
+    expected = np.exp(rng.normal(1, 0.5, 900))
+    actual, customer = rng.gamma(0.1, expected / 0.1), np.arange(900)
+    table = tables.evaluate_money(actual, {"lapse": expected}, customer, n_replicates=300)
+    bound = table.dropna(subset="lower")
+    assert set(table["metric"]) - set(bound["metric"]) == {"decile_error"}
+    assert bound["value"].between(bound["lower"], bound["upper"]).all()
+    error = interval(money.decile_error, actual, expected, customer, n_replicates=300)
+    assert error.lower > 0.1  # the true error is 0, which is why there is none
 
 
 def test_the_parts_of_the_brier_score_are_in_the_table_and_add_up() -> None:

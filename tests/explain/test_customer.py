@@ -68,6 +68,7 @@ def test_the_last_lines_add_up():
     base, reasoned, other, score = (float(word.strip(",:")) for word in line.split() if word[0] in "+-")
     assert base + reasoned + other == pytest.approx(score, abs=0.021)
     assert score == pytest.approx(explained().raw_score[5], abs=0.0051)
+    assert line.endswith(f"{1 / (1 + np.exp(-explained().raw_score[5])):.1%} before calibration.")
 
 
 def test_a_note_on_what_the_scores_count_is_a_sentence_of_its_own():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lapse.errors import GateError
+from lapse.errors import DataError, GateError
 from lapse.explain import group_effects, reasons, size_in_words
 from lapse.explain.speaker import Speaker
 from lapse.features import group_of, words
@@ -29,6 +29,13 @@ def test_reasons_of_a_boosted_model_add_up_to_its_score(top: int):
     total = told["base"] + effects_of(told, top).sum(axis=1) + told["other"]
     np.testing.assert_allclose(total, model.raw_score, rtol=0, atol=1e-6)
     assert told.index.equals(model.features.index)
+
+
+@pytest.mark.parametrize("top", [0, -2, 1.5])
+def test_no_reasons_are_no_number_of_reasons(top: float):
+    model = explained().rows([0])
+    with pytest.raises(DataError, match=f"top: expected a whole number from 1 to 100,000, got {top}"):
+        reasons(model.features, model.contributions, model.raw_score, top=top)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_reasons_stand_in_the_order_of_their_size_and_are_the_largest():

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lapse.config import Business
-from lapse.errors import ConfigError, DataError
+from lapse.errors import ConfigError, DataError, GateError
 from lapse.features import Recipe, compute, fit_recipe
 from lapse.schema import Bucket, to_day
 from tests.building import bucket, snapshots
@@ -122,8 +122,28 @@ def test_an_attribute_that_changes_its_type_is_refused() -> None:
     text, numbers = shop(orders(["a"])), shop(orders(["a"]).assign(room=[7]))
     for trained, scored in ((text, numbers), (numbers, text)):
         recipe = fit_recipe(business("shop"), [trained], LONG_AFTER)
-        with pytest.raises(DataError, match="column 'room': type"):
+        with pytest.raises(GateError, match=r"feature order__latest_room: expected (text|numbers) in event"):
             compute(recipe, scored, snapshots([(0, FIRST)]))
+
+
+def test_all_columns_that_are_not_those_of_training_are_named_at_once() -> None:
+    whole = shop(orders(["a"]))
+    recipe = fit_recipe(business("shop"), [whole], LONG_AFTER)
+    order = whole.events["order"]
+    others = {name: values for name, values in order.attributes.items() if name != "room"}
+    other = dataclasses.replace(
+        whole,
+        profile=whole.profile.set_column(0, "region", pa.array([1], pa.date32())),
+        events={"order": dataclasses.replace(order, attributes=others)},
+    )
+    with pytest.raises(GateError) as caught:
+        compute(recipe, other, snapshots([(0, FIRST)]))
+    assert [(problem.what, problem.got) for problem in caught.value.problems] == [
+        *((f"event '{kind}'", "none") for kind in whole.events if kind != "order"),
+        ("feature order__latest_room", "no such column"),
+        ("feature customer__region", "date32[day]"),
+    ]
+    assert all(problem.hint for problem in caught.value.problems)
 
 
 def test_an_attribute_that_is_null_everywhere_in_a_bucket_keeps_its_type() -> None:

@@ -83,6 +83,8 @@ def test_the_account_is_that_of_the_customer(shop: Place, parts: History) -> Non
     account = told.account
     assert account.scored is not None
     assert account.customer_id == told.scores["customer_id"]
+    assert account.scored.added_up in told.text
+    assert account.scored.added_up in told.page()
     assert 1 - account.scored.survival[horizon_steps(shop) - 1] == pytest.approx(
         told.scores["churn_probability"]
     )

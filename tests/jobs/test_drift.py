@@ -8,7 +8,7 @@ import pytest
 
 import lapse
 from lapse.config import Business
-from lapse.errors import GateError, LapseError
+from lapse.errors import GateError
 from lapse.jobs.drift import differences
 from lapse.jobs.tracking import fetch
 from tests.jobs.conftest import Place
@@ -33,6 +33,13 @@ def changed(shop: Place, *changes: tuple[str, str]) -> Business:
         ("grace: 60d", "grace: 50d", "churn.grace", ("'60d'", "'50d'")),
         ("margin_rate: 0.30", "margin_rate: 0.20", "value.margin_rate", ("0.3", "0.2")),
         ("windows: [14d, 30d,", "windows: [30d,", "features.windows", ("14d, 30d", "30d, 60d")),
+        ("  features: [channel]\n", "", "customers.features", ("channel", "nothing")),
+        (
+            "  features: [channel]\n",
+            "  features: [channel, joined_on]\n",
+            "customers.features",
+            ("channel", "joined_on"),
+        ),
         ("    categories: [category]\n", "", "events.order.categories", ("category", "nothing")),
     ],
 )
@@ -46,13 +53,6 @@ def test_only_the_key_that_differs_is_named(
     assert values[0] in problem.expected
     assert values[1] in problem.got
     assert "{" not in str(problem)
-
-
-def test_a_feature_that_the_config_does_not_give_any_more_is_the_same_gate(shop: Place) -> None:
-    with pytest.raises(LapseError) as caught:
-        fetch(changed(shop, ("  features: [channel]\n", "")), "champion")
-    assert caught.value.exit_code == 4
-    assert any("customer__channel" in problem.what for problem in caught.value.problems)
 
 
 def test_keys_of_one_side_alone_are_told() -> None:

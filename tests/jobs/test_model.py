@@ -11,7 +11,8 @@ import pytest
 
 import lapse
 from lapse.dataset import Dataset
-from lapse.errors import GateError
+from lapse.errors import DataError, GateError
+from lapse.features import group_of
 from lapse.jobs.model import Model
 from lapse.models.ahead import earliest_lapse_days
 from lapse.models.linear import Linear
@@ -89,6 +90,15 @@ def test_reasons_add_up_to_the_raw_score(place: Place, today: Dataset) -> None:
     np.testing.assert_allclose(total, raw, atol=1e-6)
     words = told[["reason_1", "reason_2", "reason_3"]].to_numpy().ravel()
     assert not any("__" in word or "nan" in word.lower() for word in words if isinstance(word, str))
+
+
+def test_as_many_reasons_as_there_are_parts_and_no_more(place: Place, today: Dataset) -> None:
+    few = today.take(np.arange(3))
+    parts = len({group_of(name) for name in place.model.recipe.names})
+    assert place.model.explain(few, top=parts)[f"reason_{parts}_effect"].notna().all()
+    for top in (0, -1, parts + 1, 2.5):
+        with pytest.raises(DataError, match=f"top: expected a whole number from 1 to {parts}, got {top}"):
+            place.model.explain(few, top=top)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_bounds_enclose_and_values_are_whole(place: Place, today: Dataset) -> None:
@@ -176,6 +186,21 @@ def test_a_frame_of_other_columns_is_refused(place: Place, today: Dataset) -> No
     wrong = replace(today, features=today.features.iloc[:, 1:].assign(invented=1.0))
     with pytest.raises(GateError, match="invented"):
         place.model.score(wrong)
+
+
+def test_a_dataset_of_another_recipe_is_refused_feature_by_feature(place: Place, today: Dataset) -> None:
+    ours = place.model.recipe
+    lost, text = ours.names[0], ours.text[0]
+    other = replace(ours, names=(*ours.names[1:], "visit__one"), text=ours.text[1:])
+    for recipe, told in (
+        (other, f"missing: {lost}; unexpected: visit__one; of another type: {text}"),
+        (replace(ours, first_days={}), "the same columns, made with choices from other data"),
+    ):
+        with pytest.raises(GateError) as caught:
+            place.model.score(replace(today, recipe=recipe))
+        (problem,) = caught.value.problems
+        assert problem.got == told
+        assert problem.hint
 
 
 def test_nobody_at_risk_gives_a_table_of_excluded(place: Place, today: Dataset) -> None:

@@ -85,6 +85,11 @@ def test_the_same_tables_give_the_same_page() -> None:
     assert one == two
 
 
+def test_a_grace_of_one_day_is_told_in_the_singular() -> None:
+    soon = BUSINESS.model_copy(update={"churn": BUSINESS.churn.model_copy(update={"grace": 1})})
+    assert "lapses 1 day after the last" in render(soon, date(2024, 12, 31), (told(rates()),))
+
+
 def test_every_value_is_escaped() -> None:
     frame = pd.DataFrame({"<i>": ["<script>alert(1)</script>", "a & b"]})
     page = render(BUSINESS, date(2024, 12, 31), (told(frame, warnings=("<u>",)),))

@@ -171,7 +171,10 @@ class TestClaims:
         table = told["claims"].frame.set_index("claim")
         assert (table.verdict[["refer more", "cost less to serve", "react less to price"]] == UNKNOWN).all()
         assert table.loc["refer more", ["first_year", "later_years", "between"]].isna().all()
-        assert any("refer more" in warning for warning in told["claims"].warnings)
+        (warning,) = told["claims"].warnings
+        assert warning.startswith(f"{UNKNOWN}: ")
+        assert "refer more (needs an event named referral)" in warning
+        assert "react less to price (needs an event named price_rise" in warning
 
     def test_less_than_a_year_says_nothing_of_defections(self) -> None:
         told = measured(claims, draw(0), shop(), as_of=FIRST + 300)["claims_defections"]

@@ -77,8 +77,11 @@ def test_the_lifetime_says_whether_methods_agree(agree: bool | None, words: str)
     lifetimes["agree"] = pd.Series([None, agree], dtype=object)
     told = figures(summary(retention_by_year=rates(), retention_lifetimes=lifetimes))
     assert told["lifetime that 80.0% a year implies"] == (
-        "retention_lifetimes", "5 years", f"4.50 to 5.60{words}",
+        "retention_lifetimes", "5 years", f"4.50 to 5.60{words}; 80.0% is of all closed years, not the last",
     )  # fmt: skip
+    alone = rates(rate=0.8)
+    told = figures(summary(retention_by_year=alone, retention_lifetimes=lifetimes.assign(constant=1.0)))
+    assert told["lifetime that 80.0% a year implies"][1:] == ("1 year", f"4.50 to 5.60{words}")
 
 
 def test_groups_that_differ_are_counted_and_the_surest_is_named() -> None:

@@ -42,9 +42,10 @@ def test_80_per_cent_gives_5_and_90_per_cent_gives_10() -> None:
     assert constant_lifetime(0.0) == 1.0
 
 
-def yearly(left: np.ndarray, years: int) -> tuple[Asked, Bucket]:
+def yearly(left: np.ndarray, years: int, **term: int) -> tuple[Asked, Bucket]:
     """Return customers of 2000-01-01 with terms of a year; ``left[k]`` of them took the k-th renewal."""
-    starts = (pd.Timestamp("2000-01-01") + pd.DateOffset(years=k) for k in range(years + 2))
+    length = pd.DateOffset(**(term or {"years": 1}))
+    starts = (pd.Timestamp("2000-01-01") + k * length for k in range(years + 2))
     days = [(one - pd.Timestamp(0)).days for one in starts]
     rows = []
     for year, count in enumerate(left[: years + 1].tolist()):
@@ -106,6 +107,20 @@ def test_the_page_says_by_how_much_the_constant_rate_misleads() -> None:
     by = row["sbg_still_to_limit"] / row["constant_still_to_limit"] - 1
     assert f"({by:+.0%})" in warning
     assert by == pytest.approx(0.29, abs=0.01)
+
+
+def test_what_misleads_in_several_units_is_said_once() -> None:
+    month = np.arange(37)
+    told = told_of(*yearly(np.round(500 * 0.7**month + 500 * 0.99**month), 36, months=1))
+    frame = told.frame.set_index("unit")
+    apart = frame["sbg_still_to_limit"] / frame["constant_still_to_limit"] - 1
+    assert (apart > 0.1).sum() > 1
+    (warning,) = (one for one in told.warnings if "1/(1-r) misleads" in one)
+    assert f" a {apart.idxmax()} it says" in warning
+    others = apart.drop(apart.idxmax())
+    assert warning.endswith(
+        "; likewise " + " and ".join(f"by {unit} {by:+.0%}" for unit, by in others[others > 0.1].items())
+    )
 
 
 def test_alike_customers_are_not_warned_of() -> None:

@@ -218,7 +218,7 @@ def test_tiny_data_with_constant_and_empty_columns(n: int) -> None:
     [
         ({"y": np.zeros(50)}, "no positive outcomes in 50 rows"),
         ({"y": np.ones(50)}, "no negative outcomes"),
-        ({"y": np.arange(50)}, "0 and 1, or booleans, got 2"),
+        ({"y": np.arange(50)}, "0 and 1, or booleans, got others .48 rows.; first: row 2: 2"),
         ({"y": np.full(50, np.nan)}, "missing or infinite"),
         ({"y": np.array(["yes"] * 50)}, "numbers"),
         ({"y": np.ones(49)}, r"shape \(50,\), got shape \(49,\)"),

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lapse.errors import DataError, GateError
+from lapse.errors import DataError, GateError, UnknownCategories
 from lapse.models import encoding as encodings
 from lapse.models.encoding import Columns, Encoding
+
+pytestmark = pytest.mark.filterwarnings("error::lapse.errors.UnknownCategories")
 
 
 @pytest.fixture
@@ -44,7 +46,13 @@ def test_category_means_the_same_whatever_its_position_or_type(frame: pd.DataFra
 def test_unknown_category_is_missing_and_counted(frame: pd.DataFrame) -> None:
     encoding = Encoding.fit(frame)
     later = frame.assign(region=["east", "east", None])
-    assert np.isnan(encoding.encode(later)[:, 2]).all()
+    with pytest.warns(UnknownCategories) as told:
+        assert np.isnan(encoding.encode(later)[:, 2]).all()
+    (warning,) = told
+    assert str(warning.message) == (
+        "column 'region': 2 rows with a category that did not occur at fit, "
+        "taken for missing; first: row 0: 'east'"
+    )
     assert encoding.unknown(later) == {"region": 2}
     assert encoding.unknown(frame) == {}
 
@@ -67,6 +75,10 @@ def test_number_where_a_category_was_is_refused_but_an_empty_column_is_not(frame
         encoding.encode(frame.assign(plan=[1.0, 2.0, 3.0]))
     with pytest.raises(GateError, match="column 'visits': expected numbers, got str"):
         encoding.encode(frame.assign(visits=["a", "b", "c"]))
+    with pytest.raises(GateError) as caught:
+        encoding.encode(frame.drop(columns="visits").assign(plan=[1.0, 2.0, 3.0]))
+    assert [problem.what for problem in caught.value.problems] == ["columns", "column 'plan'"]
+    assert all(problem.hint for problem in caught.value.problems)
     empty = frame.assign(plan=np.nan, visits=pd.Series([None] * 3, dtype="str"))
     assert np.isnan(encoding.encode(empty)[:, :2]).all()
 

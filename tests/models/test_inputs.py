@@ -64,6 +64,14 @@ def test_what_is_no_day_is_refused(dates: object, said: str) -> None:
         inputs.days(dates, 2, "entered_on")  # type: ignore[arg-type]
 
 
+def test_days_that_are_over_are_at_least_none_and_the_first_of_others_is_named() -> None:
+    assert inputs.elapsed(3, 2).tolist() == [3.0, 3.0]
+    with pytest.raises(
+        DataError, match=r"elapsed_days: expected at least 0, got less \(2 rows\); first: row 1: -1"
+    ):
+        inputs.elapsed([0, -1, -2], 3)
+
+
 @pytest.mark.parametrize("value", [1, 365, 365.0, np.int64(30), np.float32(7)])
 def test_whole_numbers(value: float) -> None:
     assert inputs.whole("n_steps", value) == value

@@ -183,7 +183,7 @@ def test_scikit_learn_conventions(fitted: tuple[Lifetime, pd.DataFrame, np.ndarr
         ({"event": np.zeros(40)}, "customers who lapse"),
         ({"event": np.full(40, -1)}, "0 .not lapsed. or the code"),
         ({"event": np.full(40, 0.5)}, "0 .not lapsed. or the code"),
-        ({"duration_days": np.zeros(40)}, "at least one day, got 0 .40 rows"),
+        ({"duration_days": np.zeros(40)}, "at least one day, got less .40 rows.; first: row 0: 0"),
         ({"duration_days": np.full(40, -3)}, "at least one day"),
         ({"duration_days": np.full(40, np.nan)}, "missing"),
         ({"follow_up_days": np.full(40, 10)}, "at least the duration"),

@@ -12,26 +12,30 @@ from lapse.models.person_time import person_time
 def test_all_mistakes_are_said_at_once() -> None:
     with pytest.raises(DataError) as caught:
         person_time(
-            3,
+            4,
             30,
-            [0, -1, 1.5],
-            [40, -3, 50],
-            [40, 20, 10],
-            entry_days=[-1, 0, 0],
-            sample_weight=[1, 0, 1],
-            entered_on=["2024-01-01", "noon", "2024-01-03"],
+            [0, -1, 1.5, np.nan],
+            [40, -3, 50, np.nan],
+            [40, 20, 10, 5],
+            entry_days=[-1, 0, 50, np.inf],
+            sample_weight=[1, 0, np.nan, -2],
+            entered_on=["2024-01-01", "noon", "2024-01-03", "2024-01-03"],
         )
-    said = str(caught.value)
-    for what in (
-        "event: expected 0 (not lapsed) or the code of a cause, got another number (2 rows)",
+    said = [str(problem).removeprefix("outcomes: ") for problem in caught.value.problems]
+    assert said[:-1] == [
+        "event: expected finite numbers, got missing or infinite ones (1 row); first: row 3",
+        "event: expected 0 (not lapsed) or the code of a cause, got another number (2 rows); "
         "first: row 1: -1",
-        "duration_days: expected at least one day, got -3",
-        "follow_up_days",
+        "duration_days: expected finite numbers, got missing or infinite ones (1 row); first: row 3",
+        "duration_days: expected at least one day, got less (1 row); first: row 1: -3",
+        "entry_days: expected finite numbers, got missing or infinite ones (1 row); first: row 3",
         "entry_days: expected at least 0, got less (1 row); first: row 0: -1",
-        "sample_weight: expected weights above 0",
-        "entered_on: expected dates",
-    ):
-        assert (what in said) == (what != "follow_up_days")  # nothing is shorter than an unknown duration
+        "entry_days: expected less than the duration, got as much or more (1 row); first: row 2: 50",
+        "follow_up_days: expected at least the duration, got less (1 row); first: row 2: 10",
+        "sample_weight: expected finite numbers, got missing or infinite ones (1 row); first: row 2",
+        "sample_weight: expected weights above 0, got 0 or less (2 rows); first: row 1: 0",
+    ]
+    assert said[-1].startswith("entered_on: expected dates")
 
 
 @pytest.mark.parametrize(

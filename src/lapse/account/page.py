@@ -14,7 +14,7 @@ import pandas as pd
 from lapse.account.pictures import WINDOW_DAYS, draw_survival, draw_timeline
 from lapse.account.record import Account, Scored
 from lapse.account.text import about, facts, money, survival_at
-from lapse.features.wording import spaced
+from lapse.features.wording import several, spaced
 from lapse.pages import embedded, render
 
 FIRST, MOST = 15, 400
@@ -58,6 +58,7 @@ def page(account: Account, *, horizon_days: int, version: str, counted: str = ""
         cases=[(str(one.day), one.words, about(one, account.as_of)) for one in account.cases],
         case_kinds=", ".join(map(spaced, account.case_kinds)),
         reasons=scored.reasons if scored else (),
+        added_up=scored.added_up if scored else "",
         survival=survival_at(scored) if scored else (),
         curve=embedded(draw_survival(account, scored, horizon_days), "survival") if scored else "",
         drawn=embedded(draw_timeline(account), "timeline"),
@@ -65,6 +66,7 @@ def page(account: Account, *, horizon_days: int, version: str, counted: str = ""
         tiers=account.tiers[::-1],
         rungs=account.rungs[::-1],
         activity=account.activity,
+        several=several,
         spaced=spaced,
         first=entries[:FIRST],
         more=entries[FIRST:],
@@ -90,11 +92,12 @@ def _cards(account: Account, horizon_days: int) -> Iterator[Card]:
 
 def _score_cards(account: Account, scored: Scored, horizon_days: int) -> Iterator[Card]:
     scores = scored.scores
-    yield Card(f"chance of lapsing within {horizon_days} days", f"{scores['churn_probability']:.0%}")
+    horizon = several(horizon_days, "day")
+    yield Card(f"chance of lapsing within {horizon}", f"{scores['churn_probability']:.0%}")
     for title, name, unit in (
         ("lifetime value", "clv", account.currency),
         ("remaining lifetime", "remaining_lifetime_days", "days"),
-        (f"expected spend, {horizon_days} days", "expected_spend", account.currency),
+        (f"expected spend, {horizon}", "expected_spend", account.currency),
     ):
         if pd.isna(scores[name]):
             continue
@@ -106,4 +109,5 @@ def _score_cards(account: Account, scored: Scored, horizon_days: int) -> Iterato
             else ""
         )
         beside = ", ".join(part for part in (bounds, tier) if part)
-        yield Card(title, f"{scores[name]:,.0f} {unit}", beside)
+        figure = several(scores[name], "day") if unit == "days" else f"{scores[name]:,.0f} {unit}"
+        yield Card(title, figure, beside)

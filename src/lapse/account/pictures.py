@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lapse.account.record import Account, Scored
-from lapse.features.wording import spaced
+from lapse.features.wording import several, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def draw_survival(account: Account, scored: Scored, horizon_days: int) -> Figure
     axes.plot(days, survival, color=_BLUE, linewidth=2)
     at_horizon = float(np.interp(horizon_days, days, survival))
     axes.plot([horizon_days], [at_horizon], "o", color=_ORANGE, markersize=6)
-    note = f"{at_horizon:.0%} after {horizon_days} days"
+    note = f"{at_horizon:.0%} after {several(horizon_days, 'day')}"
     axes.annotate(note, (horizon_days, at_horizon), (8, 6), textcoords="offset points", fontsize=9)
     axes.set_ylim(0, 1.12)
     axes.set_xlim(0, days[-1])

@@ -53,6 +53,8 @@ class Scored:
         Probability of still being a customer after each step.
     earliest_days : float
         Until this day nobody can lapse: survival falls from there on within its step.
+    added_up : str
+        How the reasons and the rest add up to the score before calibration, in words.
     """
 
     scores: Mapping[str, Any]
@@ -60,6 +62,7 @@ class Scored:
     step_days: int
     survival: Float64
     earliest_days: float = 0.0
+    added_up: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from lapse.account.record import Account, Scored
 from lapse.account.timeline import Activity, Entry
-from lapse.features.wording import counted, spaced
+from lapse.features.wording import counted, several, spaced
 
 LATEST = 12
 """Entries of the timeline on a terminal."""
@@ -61,7 +61,9 @@ def _sections(account: Account) -> Iterator[tuple[str, RenderableType]]:
     if found := facts(account):
         yield "profile", _pairs(found)
     if account.scored is not None:
-        pairs = [(f"after {days:,} days", f"{share:.0%}") for days, share in survival_at(account.scored)]
+        pairs = [
+            (f"after {several(days, 'day')}", f"{share:.0%}") for days, share in survival_at(account.scored)
+        ]
         yield "still a customer", _pairs(pairs)
     yield "rungs", _pairs([(str(step.since), step.rung) for step in account.rungs])
     if account.tiers:

@@ -75,7 +75,7 @@ def in_words(business: Business, condition: Fact) -> str:
         return f"{condition.distinct} values of {condition.category} or more in {kind}"
     if condition.in_force:
         return f"{condition.event} in force"
-    within = f" within {condition.within} days" if condition.within else ""
+    within = f" within {condition.within} day{'s' * (condition.within > 1)}" if condition.within else ""
     if condition.days is not None:
         return f"{condition.event} on {condition.days} day{'s' * (condition.days > 1)} or more{within}"
     return f"{condition.at_least} {condition.event} or more{within}"

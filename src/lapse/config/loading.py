@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,19 @@ from lapse.errors import ConfigError, Problem
 
 _OWN = {name for name, field in Business.model_fields.items() if field.exclude}
 """Fields of a business that are filled in here, and no keys of the YAML."""
+
+
+_OF_NUMBERS = {
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "finite_number",
+    "float_type",
+}
+
+_ALONE = ("value", "referral")
+"""A section that no other key refers to: where it is not whole, it is left out."""
 
 
 def load(path: str | Path) -> Business:
@@ -73,22 +86,38 @@ def _validate(raw: dict[Any, Any], where: str) -> tuple[Business | None, list[Pr
 
 
 def _early_contradictions(raw: dict[Any, Any], where: str) -> Iterator[Problem]:
-    """Take out the wrong keys of a YAML, as far as it goes, and look for contradictions in the rest."""
+    """Mend the wrong keys of a YAML, as far as it goes, and look for contradictions in the rest.
+
+    No contradiction hangs on a rate or a cost, so a number stands in for those that are wrong or missing;
+    what else is wrong is taken out.
+    """
     mended = json.loads(json.dumps(raw, default=str))
+    tried: set[Loc] = set()
     for _ in range(200):
         try:
             business = Business.model_validate(mended)
         except ValidationError as error:
-            if any(item["type"] == "missing" for item in error.errors()):
+            if not all(_mend(mended, item, tried) for item in error.errors()):
                 return
-            wrong = [found for item in error.errors() if (found := _key_around(mended, item["loc"]))]
-            if not wrong:
-                return
-            for section, key in wrong:
-                section.pop(key, None)
         else:
             yield from contradictions(business, where)
             return
+
+
+def _mend(tree: dict[Any, Any], item: Mapping[str, Any], tried: set[Loc]) -> bool:
+    """Put a number in the place of a wrong one, or take out what is wrong; say whether anything was done."""
+    loc, missing = item["loc"], item["type"] == "missing"
+    if (missing or item["type"] in _OF_NUMBERS) and loc not in tried:
+        tried.add(loc)
+        section = _key_around(tree, loc[:-1])
+        if section is not None and isinstance(held := section[0][section[1]], dict):
+            held[loc[-1]] = 0.5
+            return True
+    found = _key_around(tree, _ALONE if missing and loc[:-1] == _ALONE else loc)
+    if found is None or (missing and loc[:-1] != _ALONE):
+        return False
+    found[0].pop(found[1], None)
+    return True
 
 
 def _key_around(tree: Any, loc: Loc) -> tuple[dict[Any, Any], int | str] | None:

@@ -9,8 +9,8 @@ evidence than there is. A resample draws as many customers as there are, with re
 counts as often as its customer was drawn. Resampling is by these multiplicities, so nothing is copied, and
 all methods see the same resamples: a difference between two methods is paired.
 
-The intervals are percentile intervals. Measures that noise can only worsen (calibration error, reliability)
-are noisier on a resample than on the data, so their intervals lie high; that is no mistake of the arithmetic.
+The intervals are percentile intervals. They are not right for measures that noise can only worsen, such as
+errors by decile: see :data:`lapse.evaluation.tables.ABSOLUTE`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ import pandas as pd
 
 from lapse.evaluation import calibration, metrics
 from lapse.evaluation.ties import sum_ties
+from lapse.features.wording import several
 from lapse.schema import Float64
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def draw_reliability(y: npt.ArrayLike, p: npt.ArrayLike) -> Figure:
     lower.set(xlabel="churn probability", ylabel="rows")
     if beyond := int((p_ > limit).sum()):
         lower.annotate(
-            f"{beyond:,} rows beyond", (0.99, 0.85), xycoords="axes fraction", ha="right", fontsize=8
+            f"{several(beyond, 'row')} beyond", (0.99, 0.85), xycoords="axes fraction", ha="right", fontsize=8
         )
     _as_percent(upper, "xy")
     for axes in (upper, lower):

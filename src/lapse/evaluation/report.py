@@ -16,6 +16,7 @@ import pandas as pd
 
 from lapse.evaluation.bootstrap import LEVEL
 from lapse.evaluation.tables import COLUMNS
+from lapse.features.wording import several
 
 _HEADS: Mapping[str, tuple[str, str]] = {
     "auc": ("AUC", ".3f"),
@@ -116,7 +117,8 @@ class Evaluation:
         if min(lapses, asked.n - lapses) >= ENOUGH_LAPSES:
             return ()
         return (
-            f"the test dates show {lapses:,} lapses in {asked.n:,} rows of {asked.n_customers:,} customers: "
+            f"the test dates show {several(lapses, 'lapse')} in {several(asked.n, 'row')} of "
+            f"{several(asked.n_customers, 'customer')}: "
             f"with fewer than {ENOUGH_LAPSES} that lapse, or that stay, the figures are mostly chance",
         )
 
@@ -197,10 +199,10 @@ def _from_records(records: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _describe(protocol: Protocol) -> str:
-    rows = f"{protocol.n:,} rows of {protocol.n_customers:,} customers"
+    rows = f"{several(protocol.n, 'row')} of {several(protocol.n_customers, 'customer')}"
     if protocol.n_all > protocol.n:
-        rows += f" (chosen by a hash of their ids, of {protocol.n_all:,} rows)"
-    lapsed = f"{protocol.base_rate:.1%} lapsed within {protocol.horizon_days} days"
+        rows += f" (chosen by a hash of their ids, of {several(protocol.n_all, 'row')})"
+    lapsed = f"{protocol.base_rate:.1%} lapsed within {several(protocol.horizon_days, 'day')}"
     return (
         f"fitted on {_dates(protocol.fit_as_of)}\n"
         f"tested on {_dates(protocol.test_as_of)}: {rows}, {lapsed}\n"

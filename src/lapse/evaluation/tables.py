@@ -47,6 +47,15 @@ _ENDS_OF_STEPS: Mapping[str, Metric] = {
     "predicted_lapsed": survival.predicted_by_step,
     "observed_lapsed": survival.observed_by_step,
 }
+ABSOLUTE: tuple[str, ...] = ("calibration_error", "decile_error")
+"""Means of absolute differences, without intervals.
+
+Noise can only raise them, and a resample has the noise of the data and its own: percentile intervals lie too
+high, often above the value, and cover an error near 0 never. Turned round at the value they cover it half of
+the time: where a difference may be 0, no bootstrap of its absolute value is right (Andrews 2000, Econometrica
+68, 399). :func:`~lapse.evaluation.calibration.calibration_noise` says what noise alone makes.
+"""
+_NOISE_RAISES = "no interval: noise can only raise it, and a resample adds its own"
 _TOO_FEW = "no interval: undefined on too many resamples"
 Row = dict[str, Any]
 
@@ -91,12 +100,15 @@ def _compare(
     seed: int = 0,
 ) -> list[Row]:
     """Return a row for each method and metric with one number, and paired differences to the reference."""
-    found = replicate(chosen, y, predictions, customer_id, n_replicates=n_replicates, seed=seed)
+    drawn = {name: metric for name, metric in chosen.items() if name not in ABSOLUTE}
+    found = replicate(drawn, y, predictions, customer_id, n_replicates=n_replicates, seed=seed)
     once = np.ones(len(y))
     value = {(m, name): float(chosen[name](y, p, once)) for m, p in predictions.items() for name in chosen}
-    rows = [
-        _row(m, name, len(y), value[m, name], bounds(found[m, name]), note=why(name, y)) for m, name in value
-    ]
+    rows = []
+    for m, name in value:
+        interval = bounds(found[m, name]) if name in drawn else None
+        note = why(name, y) or ("" if name in drawn else _NOISE_RAISES)
+        rows.append(_row(m, name, len(y), value[m, name], interval, note=note))
     for m in predictions:
         for name in paired:
             if m != reference and reference in predictions:
@@ -135,7 +147,8 @@ def evaluate_probabilities(
     Returns
     -------
     pandas.DataFrame
-        :data:`COLUMNS`: the metrics of :data:`PROBABILITY_METRICS`; the parts of the Brier score and the
+        :data:`COLUMNS`: the metrics of :data:`PROBABILITY_METRICS` (no interval for those of
+        :data:`ABSOLUTE`); the parts of the Brier score and the
         calibration error to expect from noise alone (no intervals); differences to the reference; calibration
         in the large at each as_of.
     """
@@ -247,7 +260,8 @@ def evaluate_money(
     Returns
     -------
     pandas.DataFrame
-        :data:`COLUMNS`: the metrics of :data:`MONEY_METRICS`, and the Gini's difference to the reference.
+        :data:`COLUMNS`: the metrics of :data:`MONEY_METRICS` (no interval for those of :data:`ABSOLUTE`), and
+        the Gini's difference to the reference.
 
     Raises
     ------

@@ -7,7 +7,7 @@ something that ``rich`` prints, or text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from scipy.special import expit
 
 from lapse.explain.reasons import VISIBLE, group_effects, reasons, size_in_words
 from lapse.explain.speaker import Speaker
@@ -113,13 +114,9 @@ def describe(
     currency = str(scores.get("currency") or "")
     title = Text(f"customer {scores['customer_id']} as of {str(scores['as_of'])[:10]}", style="bold")
     told = told_reasons(features, contributions, raw_score, top=top, currency=currency)
-    reasoned = sum(one.effect for one in told)
-    base = float(contributions[0, -1])
-    rest = raw_score[0] - base - reasoned
     notes = (
         *((f"{counted[:1].upper()}{counted[1:]}.",) if counted else ()),
-        f"Base {base:+.2f}, these reasons {reasoned:+.2f}, everything else {rest:+.2f}: score "
-        f"{raw_score[0]:+.2f} (log-odds before calibration).",
+        added_up(told, contributions, raw_score),
         "Effects are what the model made of the history. They are no causes.",
     )
     return Group(
@@ -130,6 +127,28 @@ def describe(
         _reason_table(told),
         Text(),
         *(Text(note, style="dim") for note in notes),
+    )
+
+
+def added_up(told: Sequence[Reason], contributions: Float64, raw_score: Float64) -> str:
+    """Return how reasons and the rest add up to the score, and which chance that was before calibration.
+
+    Parameters
+    ----------
+    told : sequence of Reason
+    contributions : float64, shape (1, n_features + 1)
+    raw_score : float64, shape (1,)
+
+    Examples
+    --------
+    >>> told = [Reason("timing", "no basket", 0.5, ())]
+    >>> added_up(told, np.array([[0.5, 0.25, -2.0]]), np.array([-1.25]))
+    'Base -2.00, these reasons +0.50, all else +0.25: score -1.25 (log-odds), 22.3% before calibration.'
+    """
+    score, base, reasoned = float(raw_score[0]), float(contributions[0, -1]), sum(one.effect for one in told)
+    return (
+        f"Base {base:+.2f}, these reasons {reasoned:+.2f}, all else {score - base - reasoned:+.2f}: "
+        f"score {score:+.2f} (log-odds), {expit(score):.1%} before calibration."
     )
 
 

@@ -32,6 +32,7 @@ import pandas as pd
 
 from lapse.errors import GateError, Problem
 from lapse.explain.speaker import Sentence, Speaker, group_or_name
+from lapse.models.inputs import whole
 from lapse.schema import Float64, Int64
 
 TOLERANCE = 1e-6
@@ -130,6 +131,8 @@ def reasons(
 
     Raises
     ------
+    DataError
+        If ``top`` is no whole number from 1 on.
     GateError
         If ``base + reasons + other`` differs from the raw score by more than 1e-6 anywhere.
 
@@ -140,6 +143,7 @@ def reasons(
     >>> told.loc[0, "reason_1"], float(told.loc[0, "reason_1_effect"]), told.loc[0, "reason_1_size"]
     ('no basket for 19 days, usually every 6', 0.75, 'raises the odds 2.1 times')
     """
+    top = whole("top", top)
     found = group_effects(list(features.columns), contributions, raw_score)
     order = np.argsort(-np.abs(found.effects), axis=1, kind="stable")[:, :top]
     chosen = np.take_along_axis(found.effects, order, axis=1)

@@ -27,14 +27,24 @@ def codes_of(attribute: pa.Array) -> tuple[npt.NDArray[np.int32], list[str | Non
 
 def count_values(events: Events, attribute: pa.Array, until: int) -> dict[str, int]:
     """Return how many events had each value, among those that happened and were known by ``until``."""
-    usable = (events.known_day <= until) & (events.day <= until)
     codes, values = codes_of(attribute)
-    counted = np.bincount(codes[usable & (codes >= 0)], minlength=len(values))
+    counted = _count_codes(events.day, events.known_day, codes, len(values), until)
     return {
         value: int(count)
         for value, count in zip(values, counted, strict=True)
         if count > 0 and value is not None
     }
+
+
+@njit(cache=True, nogil=True)
+def _count_codes(
+    day: Int32, known_day: Int32, code: npt.NDArray[np.int32], n_codes: int, until: int
+) -> Int64:
+    counted = np.zeros(n_codes, np.int64)
+    for i in range(len(day)):
+        if day[i] <= until and known_day[i] <= until and code[i] >= 0:
+            counted[code[i]] += 1
+    return counted
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from lapse.features import cadence, categories, custom, latest, pace, terms, windows
 from lapse.features.families import every_second, windows_of
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse
-from lapse.features.recipe import Recipe
+from lapse.features.recipe import Recipe, refuse_other_columns
 from lapse.features.visibility import first_days, latest_days, latest_positions, observed_days
 from lapse.schema import NEVER, Bucket, Events, Float32, Int32, Snapshots
 
@@ -43,8 +43,11 @@ def compute(recipe: Recipe, bucket: Bucket, snapshots: Snapshots) -> pa.Table:
     ConfigError
         If a custom feature's function cannot be imported.
     DataError
-        If a custom feature returns what it must not, or an attribute has changed its type.
+        If a custom feature returns what it must not.
+    GateError
+        If the bucket lacks columns that the recipe was made from, or some have changed their type.
     """
+    refuse_other_columns(recipe, bucket)
     observed = observed_days(bucket, snapshots)
     columns: dict[str, pa.Array] = {}
     for kind, events in bucket.events.items():
@@ -147,8 +150,8 @@ def _attributes_of(
         return
     position = latest_positions(events, snapshots)
     for column in columns:
-        name, where = str(Feature(kind, f"latest_{column}")), f"event '{kind}', column '{column}'"
-        yield name, latest.take(events.attributes[column], position, name in recipe.text, where)
+        name = str(Feature(kind, f"latest_{column}"))
+        yield name, latest.take(events.attributes[column], position, name in recipe.text)
         if (f"changes_{column}", None) in wanted:
             changes = terms.count_changes(events, snapshots, events.attributes[column])
             yield str(Feature(kind, f"changes_{column}")), pa.array(changes)
@@ -167,4 +170,4 @@ def _of_customer(
     place = latest.profile_positions(bucket, snapshots)
     for column in recipe.business.customers.features if recipe.business.customers else ():
         name, values = str(Feature(CUSTOMER, column)), bucket.profile.column(column).combine_chunks()
-        yield name, latest.take(values, place, name in recipe.text, f"customers, column '{column}'")
+        yield name, latest.take(values, place, name in recipe.text)

@@ -26,21 +26,33 @@ def is_text(column: pa.Array, where: str) -> bool | None:
     DataError
         If it is neither.
     """
+    kind = kind_of(column)
+    if kind not in ("text", "numbers", ""):
+        raise DataError(
+            Problem(where, "type", "text, a number or a boolean", kind, "cast it in the table or a query")
+        )
+    return kind == "text" if kind else None
+
+
+def kind_of(column: pa.Array) -> str:
+    """Return what an attribute is: ``text``, ``numbers``, nothing where all is null, or its type.
+
+    Examples
+    --------
+    >>> kind_of(pa.array(["gold"])), kind_of(pa.array([True])), kind_of(pa.nulls(1))
+    ('text', 'numbers', '')
+    """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_null(kind):
-        return None
+        return ""
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return True
+        return "text"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return False
-    if pa.types.is_decimal(kind):
-        return False
-    raise DataError(
-        Problem(where, "type", "text, a number or a boolean", str(kind), "cast it in the table or a query")
-    )
+        return "numbers"
+    return "numbers" if pa.types.is_decimal(kind) else str(kind)
 
 
-def take(column: pa.Array, positions: npt.NDArray[np.int64], text: bool, where: str) -> pa.Array:
+def take(column: pa.Array, positions: npt.NDArray[np.int64], text: bool) -> pa.Array:
     """Return an attribute's value at each position, missing where the position is -1.
 
     Parameters
@@ -49,19 +61,8 @@ def take(column: pa.Array, positions: npt.NDArray[np.int64], text: bool, where: 
         Plain or dictionary-encoded.
     positions : int64, shape (n,)
     text : bool
-        Whether the recipe knows the attribute as text.
-    where : str
-        What to call it in an error.
-
-    Raises
-    ------
-    DataError
-        If the column has another type than the recipe says.
+        Whether the recipe knows the attribute as text, and so the column is.
     """
-    found = is_text(column, where)
-    if found is not None and found != text:
-        expected, got = ("text", "numbers") if text else ("numbers", "text")
-        raise DataError(Problem(where, "type", f"{expected}, as when the model was trained", got))
     places = pa.array(positions, mask=positions < 0)
     if text:
         plain = (

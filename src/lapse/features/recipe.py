@@ -13,13 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from lapse.config import Business
-from lapse.errors import ConfigError, DataError, Problem
+from lapse.errors import ConfigError, DataError, GateError, Problem
 from lapse.features.categories import count_values
 from lapse.features.families import Share, all_names, names_on_request
 from lapse.features.grammar import CUSTOMER, RESERVED, Feature, Stat, parse, slug
-from lapse.features.latest import is_text
-from lapse.schema import Bucket, to_day
+from lapse.features.latest import is_text, kind_of
+from lapse.features.visibility import first_day_of_all
+from lapse.schema import NEVER, Bucket, to_day
 
 SEASON_DAYS = 400
 """Training dates must span so many days before a season can be told from a trend."""
@@ -110,20 +113,54 @@ def fit_recipe(business: Business, buckets: Iterable[Bucket], until: int) -> Rec
     DataError
         If there is no bucket, or an attribute is neither text nor number nor boolean.
     """
+    return recipe_of(business, (seen_in(business, bucket, until) for bucket in buckets), until)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a recipe must know of the customers of one bucket.
+
+    Attributes
+    ----------
+    counts : mapping of (kind, column) to mapping of value to int
+        How many events had each value of each category.
+    text : mapping of name to bool
+        Whether an attribute is text; one that is null for all of them is missing.
+    first_days : mapping of kind to int
+        The day on which the first event happened; a kind without is missing.
+    """
+
+    counts: Mapping[tuple[str, str], Mapping[str, int]]
+    text: Mapping[str, bool]
+    first_days: Mapping[str, int]
+
+
+def seen_in(business: Business, bucket: Bucket, until: int) -> Seen:
+    """Return what a recipe must know of a bucket, of what happened and was known by ``until``."""
+    events = bucket.events
+    first_days = {kind: first_day_of_all(events[kind], until) for kind in events}
+    return Seen(
+        {
+            (kind, column): count_values(events[kind], events[kind].attributes[column], until)
+            for kind, column in _columns_of(business)
+        },
+        {name: found for name, found in _types(business, bucket) if found is not None},
+        {kind: day for kind, day in first_days.items() if day != NEVER},
+    )
+
+
+def recipe_of(business: Business, buckets: Iterable[Seen], until: int) -> Recipe:
+    """Choose the features of a business from what was seen in each of its buckets; see :func:`fit_recipe`."""
     counts: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in _columns_of(business)}
     text: dict[str, bool] = {}
     first_days: dict[str, int] = {}
     empty = True
-    for bucket in buckets:
+    for seen in buckets:
         empty = False
-        for (kind, column), counter in counts.items():
-            events = bucket.events[kind]
-            counter.update(count_values(events, events.attributes[column], until))
-        text |= {name: found for name, found in _types(business, bucket) if found is not None}
-        for kind, events in bucket.events.items():
-            seen = events.day[(events.day <= until) & (events.known_day <= until)]
-            if len(seen):
-                first_days[kind] = min(int(seen.min()), first_days.get(kind, until))
+        for key, counter in counts.items():
+            counter.update(seen.counts[key])
+        text |= seen.text
+        first_days |= {kind: min(day, first_days.get(kind, day)) for kind, day in seen.first_days.items()}
     if empty:
         raise DataError(Problem(str(business.source), "history", "at least one bucket of customers", "none"))
     shares = tuple(_choose(business, counts))
@@ -139,15 +176,45 @@ def _columns_of(business: Business) -> list[tuple[str, str]]:
 
 
 def _types(business: Business, bucket: Bucket) -> Iterator[tuple[str, bool | None]]:
+    for name, where, column in _attributes(business, bucket):
+        yield name, is_text(column, where)
+
+
+def _attributes(business: Business, bucket: Bucket) -> Iterator[tuple[str, str, pa.Array | None]]:
+    """Yield each attribute's feature, where it lies, and its values; None where the bucket has none."""
     for kind, event in business.events.items():
+        there = bucket.events[kind].attributes if kind in bucket.events else {}
         for column in event.features:
-            name = str(Feature(kind, f"latest_{column}"))
-            yield name, is_text(bucket.events[kind].attributes[column], f"event '{kind}', column '{column}'")
+            name, where = str(Feature(kind, f"latest_{column}")), f"event '{kind}', column '{column}'"
+            yield name, where, there.get(column)
     for column in business.customers.features if business.customers else ():
-        yield (
-            str(Feature(CUSTOMER, column)),
-            is_text(bucket.profile.column(column), f"customers, column '{column}'"),
-        )
+        values = bucket.profile.column(column) if column in bucket.profile.column_names else None
+        yield str(Feature(CUSTOMER, column)), f"customers, column '{column}'", values
+
+
+def refuse_other_columns(recipe: Recipe, bucket: Bucket) -> None:
+    """Refuse a bucket whose tables are not those that a recipe was made from.
+
+    Raises
+    ------
+    GateError
+        Naming every table that is not there, and every attribute that is not or is of another type.
+    """
+    where = str(recipe.business.source)
+    hint = "give the tables and columns that the model was trained on, or train again"
+    problems = [
+        Problem(where, f"event '{kind}'", "its table, as when the model was trained", "none", hint)
+        for kind in recipe.business.events
+        if kind not in bucket.events
+    ]
+    for name, place, column in _attributes(recipe.business, bucket):
+        expected = "text" if name in recipe.text else "numbers"
+        got = "no such column" if column is None else kind_of(column)
+        if got not in ("", expected):
+            told = f"{expected} in {place}, as when the model was trained"
+            problems.append(Problem(where, f"feature {name}", told, got, hint))
+    if problems:
+        raise GateError(problems)
 
 
 def _choose(business: Business, counts: Mapping[tuple[str, str], Counter[str]]) -> Iterator[Share]:

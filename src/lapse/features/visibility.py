@@ -78,6 +78,15 @@ def _first_day(
 
 
 @njit(cache=True, nogil=True)
+def _first_of_all(day: Int32, known_day: Int32, as_of: int) -> int:
+    first = NEVER
+    for i in range(len(day)):
+        if day[i] < first and day[i] <= as_of and known_day[i] <= as_of:
+            first = day[i]
+    return first
+
+
+@njit(cache=True, nogil=True)
 def _count_pairs(
     offsets: Int64, day: Int32, known_day: Int32, customer: Int64, as_of: Int32, window: int, upto: Int64
 ) -> None:
@@ -150,6 +159,11 @@ def first_days(events: Events, snapshots: Snapshots) -> Int32:
     first = np.full(len(snapshots), NEVER, np.int32)
     _first_day(events.offsets, events.day, events.known_day, snapshots.customer, snapshots.day, first)
     return first
+
+
+def first_day_of_all(events: Events, as_of: int) -> int:
+    """Return the day of the first event of any customer that is visible at ``as_of``, ``NEVER`` without."""
+    return int(_first_of_all(events.day, events.known_day, as_of))
 
 
 def observed_days(bucket: Bucket, snapshots: Snapshots) -> Int32:

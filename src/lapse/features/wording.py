@@ -59,6 +59,17 @@ def counted(number: float, noun: str) -> str:
     return f"{told} {spaced(noun) if told in ('1', 'about 1') else plural(noun)}"
 
 
+def several(number: float, noun: str) -> str:
+    """Return an exact number of things, of which there may be none.
+
+    Examples
+    --------
+    >>> several(0, "day"), several(1, "day"), several(1234.0, "reply")
+    ('0 days', '1 day', '1,234 replies')
+    """
+    return f"{number:,.0f} {spaced(noun) if number == 1 else plural(noun)}"
+
+
 def whole(number: float) -> str:
     """Return a count as a whole number; counts that were scaled up to a full window are about that.
 

@@ -1,6 +1,6 @@
 """One bucket's rows of one table, brought into their order: by customer, by time, then by every other column.
 
-In: the rows as they came, with a hash each. Out: :class:`Arranged`: each different row once, beside the
+In: the rows as they came. Out: :class:`Arranged`: each different row once, beside the
 number of its copies, and what is counted on the way. The same rows in any order give the same table.
 
 A company's tables mostly lie in the order of time. So rows are dealt to customers by counting, which keeps
@@ -19,10 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
-from lapse.schema import Bool, Int32, Int64
-
-HASH = "hash"
-"""The column that holds each row's hash."""
+from lapse.schema import Bool, Int32, Int64, encoded
 
 COPIES = "copies"
 """The stored column that says how many exact copies of a row there were."""
@@ -30,6 +27,9 @@ COPIES = "copies"
 KNOWN_LATER = ("end", "end_known_at", "cause")
 """Columns that come last in the order of rows: which of two events at one moment counts as the later one must
 not hang on an end that nobody knew then."""
+
+_MOVES = 16
+"""Rows that one which comes late passes on its way to its place, on average, before merging is faster."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,12 @@ class Arranged:
     table : pyarrow.Table
         Sorted; ``customer_id`` and text are dictionaries whose values ascend and occur, :data:`COPIES` stands
         behind the others.
-    hash : int
-        Sum of the hashes of the different rows, modulo 2**64.
-    hash_of_copies : int
-        The same of their further copies.
+    copied : pyarrow.Table
+        The further copies of rows, as they came.
     """
 
     table: pa.Table
-    hash: int
-    hash_of_copies: int
+    copied: pa.Table
 
     @property
     def n_customers(self) -> int:
@@ -82,35 +79,35 @@ def arrange(rows: pa.Table) -> Arranged:
     Parameters
     ----------
     rows : pyarrow.Table
-        ``customer_id``, ``time`` where the table has one, other columns, :data:`HASH` (uint64). Text is
-        dictionary-encoded.
+        ``customer_id``, ``time`` where the table has one, other columns. Text is dictionary-encoded.
     """
     rows = rows.unify_dictionaries().combine_chunks()
-    ids, code = _ascending(one_array(rows["customer_id"]))
-    moment = _moments(rows)
-    order = _in_order(code, len(ids), moment)
+    ids, codes, rank = _ascending(one_array(rows["customer_id"]))
+    code = _ranked(codes, rank)
+    order, moment, owner = _in_order(code, len(ids), _moments(rows))
     different = np.ones(len(order), np.bool_)
-    tied = _tied(code[order], moment[order])
+    tied = _tied(owner, moment)
     if tied.any():
         positions = order[tied]
         place, same = _settle(rows.take(pa.array(positions)), code[positions])
         order[tied], different[tied] = positions[place], ~same
-    hashes = rows[HASH].to_numpy()[order]
-    copies = np.diff(np.append(np.flatnonzero(different), len(order))).astype(np.int32)
-    kept = order[different]
-    customer = pa.DictionaryArray.from_arrays(pa.array(code[kept]), ids)
-    others = [name for name in rows.column_names if name not in ("customer_id", HASH)]
-    taken = {name: _taken(one_array(rows[name]), kept) for name in others}
-    return Arranged(
-        pa.table({"customer_id": customer, **taken, COPIES: copies}),
-        int(hashes[different].sum(dtype=np.uint64)),
-        int(hashes[~different].sum(dtype=np.uint64)),
-    )
+    copied = rows.take(pa.array(order[~different]))
+    copies = np.ones(len(order), np.int32)
+    if not different.all():
+        copies = np.diff(np.append(np.flatnonzero(different), len(order))).astype(np.int32)
+        order, moment, owner = order[different], moment[different], owner[different]
+    taken = {"customer_id": pa.DictionaryArray.from_arrays(pa.array(owner), ids)}
+    for name in rows.column_names:
+        if name == "time":
+            taken[name] = pa.array(moment).view(pa.timestamp("us"))
+        elif name != "customer_id":
+            taken[name] = _taken(one_array(rows[name]), order)
+    return Arranged(pa.table({**taken, COPIES: copies}), copied)
 
 
 def deal(bucket: Int32, n_buckets: int) -> tuple[Int64, Int64]:
     """Return the positions of rows by bucket, each bucket's in their order, and where each bucket begins."""
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(bucket, minlength=n_buckets))])
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counted(bucket, n_buckets))])
     return _dealt(bucket, starts.copy()), starts
 
 
@@ -118,6 +115,15 @@ def one_array(column: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array."""
     made = column.combine_chunks()
     return pa.concat_arrays(made.chunks) if isinstance(made, pa.ChunkedArray) else made
+
+
+@njit(cache=True, nogil=True)
+def counted(codes: Int32, n_codes: int) -> Int64:
+    """Return how often each code is there."""
+    counts = np.zeros(n_codes, np.int64)
+    for code in codes:
+        counts[code] += 1
+    return counts
 
 
 @njit(cache=True, nogil=True)
@@ -130,41 +136,105 @@ def _dealt(bucket: Int32, begin: Int64) -> Int64:
 
 
 @njit(cache=True, nogil=True)
-def _sort_within(order: Int64, starts: Int64, moment: Int64) -> None:
-    """Sort each customer's rows by moment, where they are not in order yet."""
+def _counted_out(code: Int32, begin: Int64, moment: Int64) -> tuple[Int64, Int64]:
+    """Return the positions of rows by customer, each customer's in their order, and the moment of each."""
+    order, moments = np.empty(len(code), np.int64), np.empty(len(code), np.int64)
+    for row in range(len(code)):
+        place = begin[code[row]]
+        begin[code[row]] += 1
+        order[place] = row
+        moments[place] = moment[row]
+    return order, moments
+
+
+@njit(cache=True, nogil=True)
+def _sort_within(order: Int64, moment: Int64, starts: Int64) -> None:
+    """Sort each customer's rows by moment, where they are not in order yet.
+
+    What comes late is moved up to its place; where that moves more than some rows for each, they are merged.
+    """
     for customer in range(len(starts) - 1):
         first, stop = starts[customer], starts[customer + 1]
-        for i in range(first + 1, stop):
-            if moment[order[i - 1]] > moment[order[i]]:
-                mine = order[first:stop].copy()
-                order[first:stop] = mine[np.argsort(moment[mine], kind="mergesort")]
+        moves = _MOVES * (stop - first)
+        for row in range(first + 1, stop):
+            if moment[row - 1] <= moment[row]:
+                continue
+            moves -= _move_up(order, moment, first, row)
+            if moves < 0:
+                sorted_ = first + np.argsort(moment[first:stop], kind="mergesort")
+                order[first:stop], moment[first:stop] = order[sorted_], moment[sorted_]
                 break
 
 
-def _in_order(code: Int32, n_customers: int, moment: Int64) -> Int64:
-    order, starts = deal(code, n_customers)
-    _sort_within(order, starts, moment)
-    return order
+@njit(cache=True, nogil=True)
+def _move_up(order: Int64, moment: Int64, first: int, row: int) -> int:
+    """Put a row behind those of its customer that are not later; return how many it has passed."""
+    position, late = order[row], moment[row]
+    place = row
+    while place > first and moment[place - 1] > late:
+        order[place], moment[place] = order[place - 1], moment[place - 1]
+        place -= 1
+    order[place], moment[place] = position, late
+    return row - place
 
 
-def _ascending(column: pa.Array) -> tuple[pa.Array, Int32]:
-    """Return the values that occur, ascending, and the place of each row's among them; -1 for null."""
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int64, Int64, Int32]:
+    """Return the positions of rows by customer and moment, and the moment and the customer of each."""
+    counts = counted(code, n_customers)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    order, moments = _counted_out(code, starts.copy(), moment)
+    _sort_within(order, moments, starts)
+    return order, moments, np.repeat(np.arange(n_customers, dtype=np.int32), counts)
+
+
+def _ascending(column: pa.Array) -> tuple[pa.Array, Int32, Int32]:
+    """Return the values that occur, ascending; the code of each row, -1 for null; and the place of each code.
+
+    Places are among the values; that of -1 stands last.
+    """
+    coded = encoded(column)
     codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
-    there = np.bincount(codes + 1, minlength=len(coded.dictionary) + 1)[1:] > 0
+    there = _occur(codes, len(coded.dictionary))
     ascending = pc.sort_indices(coded.dictionary).to_numpy()
     ascending = ascending[there[ascending]]
-    rank = np.full(len(there) + 1, -1, np.int32)  # the last one is that of -1
+    rank = np.full(len(there) + 1, -1, np.int32)
     rank[ascending] = np.arange(len(ascending), dtype=np.int32)
-    return coded.dictionary.take(pa.array(ascending)), rank[codes]
+    return coded.dictionary.take(pa.array(ascending)), codes, rank
+
+
+@njit(cache=True, nogil=True)
+def _occur(codes: Int32, n_values: int) -> Bool:
+    """Say of each value whether a row has its code; those below 0 are of no value."""
+    there = np.zeros(n_values, np.bool_)
+    for code in codes:
+        if code >= 0:
+            there[code] = True
+    return there
+
+
+@njit(cache=True, nogil=True)
+def _ranked(codes: Int32, rank: Int32) -> Int32:
+    ranked = np.empty(len(codes), np.int32)
+    for row in range(len(codes)):
+        ranked[row] = rank[codes[row]]
+    return ranked
+
+
+@njit(cache=True, nogil=True)
+def _ranked_at(codes: Int32, rank: Int32, rows: Int64) -> Int32:
+    ranked = np.empty(len(rows), np.int32)
+    for place in range(len(rows)):
+        ranked[place] = rank[codes[rows[place]]]
+    return ranked
 
 
 def _taken(column: pa.Array, rows: Int64) -> pa.Array:
-    taken = column.take(pa.array(rows))
     if not pa.types.is_dictionary(column.type):
-        return taken
-    values, codes = _ascending(taken)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values)
+        return column.take(pa.array(rows))
+    values, codes, rank = _ascending(column)
+    taken = _ranked_at(codes, rank, rows)
+    nulls = taken < 0 if column.null_count else None
+    return pa.DictionaryArray.from_arrays(pa.array(taken, mask=nulls), values)
 
 
 def _moments(rows: pa.Table) -> Int64:
@@ -186,7 +256,7 @@ def _tied(code: Int32, moment: Int64) -> Bool:
 
 def _settle(rows: pa.Table, code: Int32) -> tuple[Int64, Bool]:
     """Return the order of rows by all columns, and which then equal the row before them."""
-    names = [name for name in rows.column_names if name not in ("customer_id", HASH)]
+    names = [name for name in rows.column_names if name != "customer_id"]
     names.sort(key=lambda name: (name != "time", name in KNOWN_LATER))
     columns = [pa.array(code), *(_plain(rows[name]) for name in names)]
     table = pa.table(columns, names=[str(number) for number in range(len(columns))])

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lapse.config import Business, Event, Table
-from lapse.history.arrange import COPIES, one_array
+from lapse.history.arrange import COPIES, counted, one_array
+from lapse.history.days import dates_of, day_numbers
 from lapse.history.normalise import ATTRIBUTE
 from lapse.history.store import read_stored
-from lapse.schema import NEVER, US_PER_DAY, Bucket, Events, Int32, Int64
+from lapse.schema import NEVER, Bucket, Events, Int32, Int64
 
 ALWAYS = int(np.iinfo(np.int32).min)
 """The known day of a profile that has always been known."""
@@ -52,20 +53,14 @@ def read_bucket(business: Business, folder: Path, number: int) -> Bucket:
     return Bucket(number, customers, known, attributes, profile_known, events)
 
 
-def to_days(times: pa.Array) -> Int32:
-    """Return the local days of wall-clock times, ``NEVER`` where null."""
-    micros = times.cast(pa.timestamp("us")).cast(pa.int64())
-    days = np.floor_divide(micros.fill_null(0).to_numpy(zero_copy_only=False), US_PER_DAY)
-    return np.where(_is_null(times), NEVER, days).astype(np.int32)
-
-
 def _read(folder: Path, name: str, number: int, keep_copies: bool) -> pa.Table:
     table = read_stored(folder, name, number).combine_chunks()
-    if keep_copies:
-        copies = table[COPIES].to_numpy()
-        if (copies > 1).any():
-            table = table.take(pa.array(np.repeat(np.arange(len(table)), copies))).combine_chunks()
-    return table.drop_columns([COPIES])
+    if COPIES not in table.column_names:
+        return table
+    copies, once = table[COPIES].to_numpy(), table.drop_columns([COPIES])
+    if not keep_copies:
+        return once
+    return once.take(pa.array(np.repeat(np.arange(len(once)), copies))).combine_chunks()
 
 
 def _is_null(values: pa.Array) -> npt.NDArray[np.bool_]:
@@ -81,19 +76,18 @@ def _customers(tables: Sequence[pa.Table]) -> pa.Array:
 
 def _events(event: Event, table: pa.Table, customers: pa.Array) -> Events:
     time = one_array(table["time"])
-    day = to_days(time)
     never = np.full(len(table), NEVER, np.int32)
     has_end = event.has_end
     return Events(
         offsets=_offsets(one_array(table["customer_id"]), customers),
-        day=day,
-        known_day=to_days(one_array(table["known_at"])),
-        end_day=to_days(one_array(table["end"])) if has_end else never,
-        end_known_day=to_days(one_array(table["end_known_at"])) if has_end else never,
-        amount=one_array(table["amount"]).to_numpy(zero_copy_only=False).astype(np.float64)
+        day=day_numbers(dates_of(time)),
+        known_day=day_numbers(one_array(table["known_at"])),
+        end_day=day_numbers(one_array(table["end"])) if has_end else never,
+        end_known_day=day_numbers(one_array(table["end_known_at"])) if has_end else never,
+        amount=one_array(table["amount"]).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         if event.has_amount
         else np.full(len(table), np.nan),
-        cause=one_array(table["cause"]).to_numpy(zero_copy_only=False).astype(np.int8)
+        cause=one_array(table["cause"]).to_numpy(zero_copy_only=False).astype(np.int8, copy=False)
         if has_end
         else np.zeros(len(table), np.int8),
         time_us=time.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False),
@@ -114,7 +108,7 @@ def _offsets(owners: pa.DictionaryArray, customers: pa.Array) -> Int64:
     """Return where each customer's rows begin; ``owners`` are sorted."""
     counts = np.zeros(len(customers), np.int64)
     place = pc.index_in(owners.dictionary, customers).to_numpy()
-    counts[place] = np.bincount(owners.indices.to_numpy(), minlength=len(place))
+    counts[place] = counted(owners.indices.to_numpy(), len(place))
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
@@ -136,7 +130,7 @@ def _profile(section: Table | None, table: pa.Table | None, customers: pa.Array)
         return _frame({}, len(customers)), known_day
     known = np.full(len(table), ALWAYS, np.int32)
     if "known_at" in section.columns:
-        known = to_days(one_array(table["known_at"]))
+        known = day_numbers(one_array(table["known_at"]))
     rows = pc.index_in(customers, one_array(table["customer_id"]).dictionary_decode())
     known_day[~_is_null(rows)] = known[rows.drop_null().to_numpy()]
     return _frame(

@@ -40,23 +40,24 @@ class News:
     longest_silence: int
 
 
-def read_news(parts: Iterable[pa.Table], *, has_end: bool, today: date) -> News:
-    """Return when the stored churn event has told something.
+def told_on(rows: pa.Table, *, has_end: bool) -> set[date]:
+    """Return the days on which some rows of the stored churn event told something."""
+    columns = ("known_at", "end_known_at") if has_end else ("known_at",)
+    days = (pc.unique(rows[column]).to_pylist() for column in columns)
+    return {day for of_column in days for day in of_column if day is not None}
+
+
+def news_of(told: Iterable[set[date]], today: date) -> News:
+    """Return when the churn event has told something.
 
     Parameters
     ----------
-    parts : iterable of pyarrow.Table
-        Its rows, at least one.
-    has_end : bool
+    told : iterable of set of date
+        Of each bucket (:func:`told_on`); at least one is not empty.
     today : date
         An end that is planned for later is no news yet.
     """
-    columns = ("known_at", "end_known_at") if has_end else ("known_at",)
-    told: set[date] = set()
-    for part in parts:
-        for column in columns:
-            told.update(pc.unique(part[column].cast(pa.date32())).to_pylist())
-    days = sorted(day for day in told if day is not None and day <= today)
+    days = sorted(day for day in set().union(*told) if day <= today)
     silences = [(after - before).days for before, after in pairwise(days)]
     return News(days[-1] if days else today, max(silences, default=0))
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 import duckdb
 
-from lapse.config import Business, Table
 from lapse.errors import Problem
 from lapse.history.normalise import Plan
-from lapse.history.rules import Rule, hint_for, rules_of
+from lapse.history.rules import Rule, hint_for
 from lapse.history.sources import Source
 
 _EXAMPLES = 5
@@ -62,34 +60,36 @@ class Tally:
         SQL condition of the rows that stay, neither dropped nor refused.
     """
 
-    problems: tuple[Problem, ...]
-    findings: tuple[Finding, ...]
-    dropped: int
-    kept: str
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    dropped: int = 0
+    kept: str = "true"
 
 
-def tally(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, business: Business, table: Table, today: date
-) -> Tally:
+def odd(rules: Sequence[Rule]) -> str:
+    """Return the SQL condition of the rows that any of the rules looks for; most tables have none."""
+    return " OR ".join(f"({condition})" for rule in rules for condition in _looked_for(rule)) or "false"
+
+
+def _looked_for(rule: Rule) -> tuple[str, ...]:
+    return (_filled(rule).condition, *([rule.unless] if rule.unless else []))
+
+
+def tally(connection: duckdb.DuckDBPyConnection, plan: Plan, rules: Sequence[Rule]) -> Tally:
     """Count the rows that cannot be right.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
     plan : Plan
-    business : Business
-    table : Table
-        The table's section of the config.
-    today : date
-        Nothing can be known after this day (or ``observed_until``, where it is given).
+    rules : sequence of Rule
+        Of the table (:func:`lapse.history.rules.rules_of`).
 
     Returns
     -------
     Tally
     """
-    rules, asked, counts = _counted(
-        connection, plan, [_filled(rule) for rule in rules_of(plan, business, table, today)]
-    )
+    rules, asked, counts = _counted(connection, plan, odd(rules), [_filled(rule) for rule in rules])
     found = [(rule, where, rows) for rule, where, rows in zip(rules, asked, counts, strict=True) if rows]
     problems, findings = [], []
     for rule, where, rows in found:
@@ -109,19 +109,19 @@ def tally(
 
 
 def _counted(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, rules: list[Rule]
+    connection: duckdb.DuckDBPyConnection, plan: Plan, some: str, rules: list[Rule]
 ) -> tuple[list[Rule], list[str], list[int]]:
     """Return the rules that hold for the table, the full condition of each, and how many rows meet it.
 
-    Most tables are counted once: only where a rule found rows that its ``unless`` then defends does it leave,
-    and the others are asked again without it.
+    Where a rule found rows that its ``unless`` then defends it leaves, and the others are asked again without
+    it.
     """
     asked = list(_asked(rules))
-    counts = _counts(connection, plan, [*asked, *(rule.unless or "false" for rule in rules)])
+    counts = _counts(connection, plan, some, [*asked, *(rule.unless or "false" for rule in rules)])
     rows, defended = counts[: len(rules)], counts[len(rules) :]
     standing = [rule for rule, n, others in zip(rules, rows, defended, strict=True) if not (n and others)]
     if len(standing) < len(rules):
-        return _counted(connection, plan, standing)
+        return _counted(connection, plan, some, standing)
     return rules, asked, rows
 
 
@@ -190,9 +190,12 @@ def _filled(rule: Rule) -> Rule:
     return replace(rule, condition=f"coalesce({rule.condition}, false)")
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan, conditions: Sequence[str]) -> list[int]:
+def _counts(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, some: str, conditions: Sequence[str]
+) -> list[int]:
+    """Return how many rows meet each condition; ``some`` holds where any of them does."""
     counted = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
-    row = connection.execute(f"SELECT {counted} FROM ({plan.query})").fetchone()
+    row = connection.execute(f"SELECT {counted} FROM ({plan.query}) WHERE {some}").fetchone()
     return [int(number) for number in row or ()]
 
 

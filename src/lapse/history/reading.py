@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,12 +22,14 @@ import duckdb
 from lapse.config import Business, Table
 from lapse.config.sections import mapped_columns
 from lapse.errors import DataError, Problem
-from lapse.history.ending import data_end, end_problems, read_news
+from lapse.history.dealing import Dealt, deal_out
+from lapse.history.ending import News, data_end, end_problems, news_of, told_on
 from lapse.history.held import History, TableSummary
 from lapse.history.normalise import Plan, common_identity, identity, plan
 from lapse.history.place import Place
-from lapse.history.quality import Finding, Tally, balance, duplicates, tally
-from lapse.history.room import DEFAULT, Room, room_of
+from lapse.history.quality import Finding, Tally, balance, duplicates, odd, tally
+from lapse.history.room import DEFAULT, Room, buckets_of, room_of
+from lapse.history.rules import rules_of
 from lapse.history.sources import Source, open_source, saying_where
 from lapse.history.store import Stored, connect, read_stored, store
 
@@ -50,7 +53,7 @@ def read(
         Budget for reading, and for what is then done bucket by bucket, such as scoring: ``"1500MB"``,
         ``"8GB"``; at least 1 GB. The smaller, the more buckets.
     rows_per_bucket : int, optional
-        Rows that are worked on at once, on average; at least 1. Default what the budget allows.
+        Rows that are worked on at once, on average at most; at least 1. Default what the budget allows.
     today : date, optional
         Nothing can be known after this day, and ``observed_until`` cannot lie after it; default the current
         date in the business's time zone.
@@ -104,15 +107,12 @@ class _Reading:
 
     def run(self, rows_per_bucket: int) -> History:
         plans = self._plans(self._sources())
-        tallies = self._tallies(plans)
-        rows = sum(plans[name].source.rows - tallies[name].dropped for name in tallies)
-        n_buckets = max(1, -(-rows // rows_per_bucket))
-        stored = {name: self._store(plans[name], tallies[name], n_buckets) for name in tallies}
+        n_buckets = buckets_of(sum(planned.source.rows for planned in plans.values()), rows_per_bucket)
+        checked = self._checked(plans, n_buckets)
+        stored = {name: self._store(plans[name], *found, n_buckets) for name, found in checked.items()}
         churn, news = self.business.churn.event, None
-        if churn in stored and stored[churn].rows and not tallies[churn].problems:
-            has_end = self.business.events[churn].has_end
-            parts = (read_stored(self.place.folder, churn, number) for number in range(n_buckets))
-            news = read_news(parts, has_end=has_end, today=self.today)
+        if churn in stored and stored[churn].rows and not checked[churn][1].problems:
+            news = self._news(churn, n_buckets)
             self.problems += end_problems(self.business, news, self.today)
         if self.problems:
             raise DataError(self.problems)
@@ -158,28 +158,48 @@ class _Reading:
                 self.problems += error.problems
         return plans
 
-    def _tallies(self, plans: Mapping[str, Plan]) -> dict[str, Tally]:
-        tallies = {}
+    def _checked(self, plans: Mapping[str, Plan], n_buckets: int) -> dict[str, tuple[Dealt, Tally]]:
+        """Deal out every table, and count what cannot be right in it."""
+        checked = {}
         for name, planned in plans.items():
             try:
                 with saying_where(planned.source.where):
-                    found = tally(self.connection, planned, self.business, self.tables[name], self.today)
+                    checked[name] = self._check(planned, n_buckets)
             except DataError as error:
                 self.problems += error.problems
                 continue
-            tallies[name] = found
+            _, found = checked[name]
             self.problems += found.problems
             self.findings += found.findings
-        return tallies
+        return checked
 
-    def _store(self, planned: Plan, found: Tally, n_buckets: int) -> Stored:
+    def _check(self, planned: Plan, n_buckets: int) -> tuple[Dealt, Tally]:
+        """Deal out one table. Only where a rule speaks of some of its rows are these counted and asked about,
+        and then dealt out where some of them may stay.
+        """
+        name = planned.source.name
+        place = self.place.folder / name
+        place.mkdir()
+        rules = list(rules_of(planned, self.business, self.tables[name], self.today))
+        some = odd(rules)
+        dealt, n_odd = deal_out(self.connection, planned, some, place, n_buckets)
+        if not n_odd:
+            return dealt, Tally()
+        found = tally(self.connection, planned, rules)
+        if n_odd == found.dropped:
+            return dealt, found
+        staying = f"({some}) AND {found.kept}"
+        rest, _ = deal_out(self.connection, planned, "false", place, n_buckets, staying)
+        return dealt.and_then(rest), found
+
+    def _store(self, planned: Plan, dealt: Dealt, found: Tally, n_buckets: int) -> Stored:
         """Store one table, and check what only shows when its rows are sorted."""
         policy, source = self.business.quality.duplicates, planned.source
         with saying_where(source.where):
             held = store(
                 self.connection,
                 planned,
-                found.kept,
+                dealt,
                 self.place.folder,
                 n_buckets,
                 keep_copies=policy == "keep",
@@ -196,6 +216,15 @@ class _Reading:
             self.problems.append(_repeated(source, held))
         return held
 
+    def _news(self, churn: str, n_buckets: int) -> News:
+        has_end = self.business.events[churn].has_end
+
+        def told(number: int) -> set[date]:
+            return told_on(read_stored(self.place.folder, churn, number), has_end=has_end)
+
+        with ThreadPoolExecutor(self.room.workers(n_buckets)) as threads:
+            return news_of(threads.map(told, range(n_buckets)), self.today)
+
     def _summary(self, name: str, held: Stored) -> TableSummary:
         first = held.first.date() if held.first is not None else None
         last = held.last.date() if held.last is not None else None
@@ -207,7 +236,7 @@ def _repeated(source: Source, held: Stored) -> Problem:
         source.where,
         "customer_id",
         "one row a customer",
-        f"{held.repeated:,} customers with more",
+        f"{held.repeated:,} with more",
         "what changes over time is an event with a 'time', not a row of the customers table",
         example=held.repeated_example,
     )

@@ -22,6 +22,9 @@ LEAST = 10**9
 DEFAULT = "4GB"
 """The budget where none is given."""
 
+SHARED = 4
+"""Cores that share the buckets evenly, and half as many too."""
+
 _UNITS = {"MB": 10**6, "GB": 10**9}
 _BUDGET = re.compile(r"([0-9]{1,6})(MB|GB)")
 _LIBRARIES = 500 * 10**6
@@ -72,6 +75,21 @@ class Room:
         """
         each = _PIECE + self.rows_per_bucket * _ROW
         return max(1, min(n_buckets, cores(), (self.memory - _LIBRARIES) // each))
+
+
+def buckets_of(rows: int, rows_per_bucket: int) -> int:
+    """Return into how many buckets so many rows go.
+
+    Where it is more than one it is a multiple of :data:`SHARED`, so that none of as many cores waits long for
+    the last bucket.
+
+    Examples
+    --------
+    >>> buckets_of(900, 1_000), buckets_of(9_000, 1_000)
+    (1, 12)
+    """
+    needed = max(1, -(-rows // rows_per_bucket))
+    return needed if needed == 1 else -(-needed // SHARED) * SHARED
 
 
 def cores() -> int:

@@ -1,19 +1,17 @@
 """Where the normalised rows lie: one sorted Arrow file per table and bucket of customers.
 
-In: a :class:`~lapse.history.normalise.Plan` and the condition under which its rows stay. Out: files whose
-rows are sorted by customer, time and then every other column, so that the same rows in any order give the
-same files, each different row once beside the number of its copies; and what is counted while they are
-written.
+In: rows that were dealt out to buckets (:mod:`lapse.history.dealing`). Out: files whose rows are sorted by
+customer, time and then every other column (:mod:`lapse.history.arrange`), so that the same rows in any order
+give the same files, each different row once beside the number of its copies; and what is counted while they
+are written. A time of which only the day counts is stored as its date, and copies where a row of the bucket
+has any.
 
-A customer's bucket is the hash of its id modulo the number of buckets. Memory is bounded by a bucket: rows
-are first dealt out to buckets as they come from DuckDB, some hundred thousand at a time, and then brought
-into their order bucket by bucket (:mod:`lapse.history.arrange`). The files are uncompressed and mapped into
-memory when they are read, so reading one costs next to nothing.
+Memory is bounded by a bucket. The files are uncompressed and mapped into memory when they are read, so
+reading one costs next to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,21 +21,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lapse.history.arrange import HASH, arrange, deal, one_array
+from lapse.history.arrange import COPIES, Arranged, arrange, one_array
+from lapse.history.days import dates_of
+from lapse.history.dealing import TWO_64, Dealt, dealt_file, dealt_to, row_hash
 from lapse.history.normalise import Plan
 from lapse.history.quality import row_named
-from lapse.history.sources import literal, quote
-
-ROWS_AT_ONCE = 500_000
-"""Rows that are dealt out at a time."""
-
-_FEW = 1_000
-"""Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
-
-_BUCKET = "bucket"
-_TWO_64 = 2**64
+from lapse.history.sources import literal
+from lapse.schema import Int64
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ class _Part:
     first: datetime | None
     last: datetime | None
     repeated: int
-    hash: int
+    hash_left_out: int
     copied: pa.Table
     twice: pa.Table
 
@@ -99,23 +90,23 @@ def connect(folder: Path, memory: int) -> duckdb.DuckDBPyConnection:
 def store(
     connection: duckdb.DuckDBPyConnection,
     plan: Plan,
-    kept: str,
+    dealt: Dealt,
     folder: Path,
     n_buckets: int,
     *,
     keep_copies: bool,
     workers: int = 1,
 ) -> Stored:
-    """Write one table's rows, bucket by bucket.
+    """Bring one table's dealt rows into their order, bucket by bucket.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
     plan : Plan
-    kept : str
-        Condition of the rows that stay.
+    dealt : Dealt
+        What lies in the table's folder (:func:`lapse.history.dealing.deal_out`).
     folder : Path
-        Gets ``<table>/<bucket>.arrow``.
+        Of all tables; ``<table>/<bucket>.arrow`` takes the place of what was dealt.
     n_buckets : int
     keep_copies : bool
         Whether each copy of a row counts, or all of them as one.
@@ -127,9 +118,7 @@ def store(
     Stored
     """
     place = folder / plan.source.name
-    place.mkdir()
-    schema = _deal_out(connection, plan, kept, place, n_buckets)
-    work = partial(_arrange, plan, place, schema, keep_copies)
+    work = partial(_arrange, connection, plan, place, dealt, keep_copies)
     with ThreadPoolExecutor(workers) as threads:
         parts = list(threads.map(work, range(n_buckets)))
     return Stored(
@@ -139,7 +128,7 @@ def store(
         first=min((part.first for part in parts if part.first is not None), default=None),
         last=max((part.last for part in parts if part.last is not None), default=None),
         repeated=sum(part.repeated for part in parts),
-        hash=sum(part.hash for part in parts) % _TWO_64,
+        hash=(dealt.hash - sum(part.hash_left_out for part in parts)) % TWO_64,
         copied_example=_first_row(connection, plan, [part.copied for part in parts]),
         repeated_example=_first_row(connection, plan, [part.twice for part in parts]),
     )
@@ -151,77 +140,26 @@ def read_stored(folder: Path, table: str, number: int) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _deal_out(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, kept: str, place: Path, n_buckets: int
-) -> pa.Schema:
-    """Append every row to the file of its bucket, and return the columns."""
-    columns = ", ".join(map(quote, plan.columns))
-    hashed = ", ".join([literal(plan.source.name), *map(quote, plan.columns)])
-    bucket = f"CAST(hash(customer_id) % {n_buckets} AS INTEGER) AS {_BUCKET}"
-    query = f"SELECT {columns}, hash({hashed}) AS {HASH}, {bucket} FROM ({plan.query}) WHERE {kept}"
-    connection.complete()  # what was asked before
-    reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-    for batch in _batches(reader):
-        rows = pa.table(batch)
-        order, starts = deal(rows[_BUCKET].to_numpy(), n_buckets)
-        dealt = _lighter(rows.drop_columns([_BUCKET])).take(pa.array(order)).combine_chunks()
-        for number in np.flatnonzero(np.diff(starts)):
-            mine = dealt.slice(starts[number], starts[number + 1] - starts[number])
-            with (place / f"{number}.dealt").open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
-                out.write_table(mine)
-    return _coded(reader.schema.empty_table()).drop_columns([_BUCKET]).schema
+def _arrange(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    place: Path,
+    dealt: Dealt,
+    keep_copies: bool,
+    number: int,
+) -> _Part:
+    """Bring one bucket's rows into their order, write them over what was dealt, and count.
 
-
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """Yield what DuckDB finds, its errors as its own and not as those of the reader between."""
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (OSError, pa.ArrowException) as error:
-            told = str(error)
-            kind = duckdb.OutOfMemoryException if told.startswith("Out of Memory") else duckdb.Error
-            raise kind(told) from error
-        yield batch
-
-
-def _lighter(table: pa.Table) -> pa.Table:
-    """Return a table whose text is dictionaries where there are few values; ids are many.
-
-    A part of a column is written with its whole dictionary, so that of many values would be written again for
-    every bucket.
+    What is arranged is a copy. Rows that are left out may lie in the file: their hash is taken before.
     """
-    coded = _coded(table)
-    for position, field in enumerate(table.schema):
-        kept = coded.schema.field(position).type == field.type
-        if not kept and (field.name == "customer_id" or len(one_array(coded[field.name]).dictionary) > _FEW):
-            coded = coded.set_column(position, field.name, table[field.name].cast(pa.string()))
-    return coded
-
-
-def _coded(table: pa.Table) -> pa.Table:
-    """Return a table with its text as dictionaries."""
-    for position, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            values = table[field.name].cast(pa.string()).dictionary_encode()
-            table = table.set_column(position, field.name, values)
-    return table
-
-
-def _arrange(plan: Plan, place: Path, schema: pa.Schema, keep_copies: bool, number: int) -> _Part:
-    """Bring one bucket's rows into their order, write them, and count."""
-    dealt = place / f"{number}.dealt"
-    arranged = arrange(pa.concat_tables([schema.empty_table(), *_streams(dealt)]))
-    dealt.unlink(missing_ok=True)
-    table = arranged.table
-    with pa.OSFile(str(place / f"{number}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
-        out.write_table(table)
-    copies = arranged.copies
+    arranged = arrange(dealt_to(place, dealt, number))
+    table, copies = arranged.table, arranged.copies
     extra = int(copies.sum()) - len(copies)
+    hash_left_out = 0 if keep_copies else _hash_of(connection, plan, arranged.copied)
+    stored = _in_days(table if extra else table.drop_columns([COPIES]))
+    _write_over(dealt_file(place, number), stored).rename(place / f"{number}.arrow")
     first, last = arranged.span
-    times = np.bincount(arranged.customer.indices.to_numpy(), copies if keep_copies else None)
-    twice = np.flatnonzero(times > 1) if "time" not in plan.columns else np.empty(0, np.int64)
+    twice = _twice(arranged, keep_copies) if "time" not in plan.columns else np.empty(0, np.int64)
     return _Part(
         rows=len(table) + (extra if keep_copies else 0),
         copies=extra,
@@ -229,18 +167,46 @@ def _arrange(plan: Plan, place: Path, schema: pa.Schema, keep_copies: bool, numb
         first=first,
         last=last,
         repeated=len(twice),
-        hash=arranged.hash + (arranged.hash_of_copies if keep_copies else 0),
-        copied=table.filter(pa.array(copies > 1)).slice(0, 1),
-        twice=table.filter(pc.is_in(arranged.customer.indices, pa.array(twice[:1], pa.int32()))).slice(0, 1),
+        hash_left_out=hash_left_out,
+        copied=table.take(pa.array(np.flatnonzero(copies > 1)[:1])),
+        twice=table.take(pa.array(twice[:1])),
     )
 
 
-def _streams(file: Path) -> Iterator[pa.Table]:
-    """Yield what was appended to a file, piece by piece."""
-    if file.exists():
-        with pa.memory_map(str(file)) as source:
-            while source.tell() < source.size():
-                yield _coded(pa.ipc.open_stream(source).read_all())
+def _hash_of(connection: duckdb.DuckDBPyConnection, plan: Plan, rows: pa.Table) -> int:
+    """Return the sum of the hashes of rows, which are those that they had when they were dealt."""
+    if not len(rows):
+        return 0
+    with connection.cursor() as own:  # a thread needs one of its own
+        own.register("copied", _decoded(rows))
+        found = own.execute(f"SELECT CAST(sum({row_hash(plan)}) AS VARCHAR) FROM copied").fetchall()
+    return int(found[0][0])
+
+
+def _write_over(file: Path, table: pa.Table) -> Path:
+    """Write a table over what a file holds, whose pages the system then need not free and find again."""
+    file.touch()
+    with file.open("r+b") as over:
+        with pa.ipc.new_file(over, table.schema) as out:
+            out.write_table(table)
+        over.truncate()
+    return file
+
+
+def _in_days(table: pa.Table) -> pa.Table:
+    """Return a table whose times are dates, but for ``time``: of the others nobody asks for the hour."""
+    for position, name in enumerate(table.column_names):
+        if name in ("known_at", "end", "end_known_at"):
+            table = table.set_column(position, name, dates_of(one_array(table[name])))
+    return table
+
+
+def _twice(arranged: Arranged, keep_copies: bool) -> Int64:
+    """Return the first row of every customer with more than one."""
+    owner = arranged.customer.indices.to_numpy()
+    times = np.bincount(owner, arranged.copies if keep_copies else None)
+    rows: Int64 = np.searchsorted(owner, np.flatnonzero(times > 1))
+    return rows
 
 
 def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, found: list[pa.Table]) -> str:
@@ -259,5 +225,8 @@ def _first_row(connection: duckdb.DuckDBPyConnection, plan: Plan, found: list[pa
 
 
 def _decoded(table: pa.Table) -> pa.Table:
-    ids = pc.cast(table["customer_id"], table.schema.field("customer_id").type.value_type)
-    return table.set_column(0, "customer_id", ids)
+    """Return a table without dictionaries."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(position, field.name, table[field.name].cast(field.type.value_type))
+    return table

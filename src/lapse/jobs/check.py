@@ -19,6 +19,7 @@ from lapse.cohort.outcomes import at_risk, known_snapshots
 from lapse.dataset import snapshots
 from lapse.errors import GateError, LapseError, Problem
 from lapse.features import Recipe, compute
+from lapse.features.wording import several
 from lapse.history import History, gap_quantiles
 from lapse.history.spells import covers_of, spells_of
 from lapse.jobs.cohorts import cohort_table
@@ -157,7 +158,9 @@ def _returns(history: History) -> str:
         returned += int((ended & followed).sum())
     share = f"{returned / lapses:.0%}" if lapses else "none"
     grace = history.business.churn.grace
-    return f"with a grace of {grace} days {lapses:,} spells lapsed; {share} came back later"
+    return (
+        f"with a grace of {several(grace, 'day')} {several(lapses, 'spell')} lapsed; {share} came back later"
+    )
 
 
 def _guard_features(history: History, recipe: Recipe) -> tuple[list[str], list[Problem]]:
@@ -181,7 +184,7 @@ def _guard_features(history: History, recipe: Recipe) -> tuple[list[str], list[P
         return ["the planted leak was not seen"], [*unseen[:1], *found.values()]
     rows = sum(problem.count or 0 for problem in planted)
     said = [
-        f"planted leak: named ('{planted[0].what}', {rows:,} of {asked:,} snapshots)",
+        f"planted leak: named ('{planted[0].what}', {rows:,} of {several(asked, 'snapshot')})",
         f"what is not known at as_of was changed: {len(found) or 'no'} of {len(recipe.names)} features moved",
     ]
     return said, list(found.values())

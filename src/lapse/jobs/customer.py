@@ -32,7 +32,7 @@ from lapse.account.standing import beside, own_values, tiers_over_time
 from lapse.account.text import told
 from lapse.dataset import Unlabelled, bucket_parts, scoring_day, scoring_parts
 from lapse.errors import ConfigError, DataError, Problem
-from lapse.explain.customer import as_text, describe, told_reasons
+from lapse.explain.customer import added_up, as_text, describe, told_reasons
 from lapse.history import History
 from lapse.jobs.model import Model
 from lapse.jobs.partition import Notes
@@ -229,7 +229,14 @@ def _scored(model: Model, one: Unlabelled) -> Scored:
     curve, defection = model.curve(one), model.estimators.defection
     added, raw_score = defection.contributions(one.features), defection.raw_score(one.features)
     told_ = told_reasons(one.features, added, raw_score, currency=model.business.currency)
-    return Scored(scores, told_, curve.step_days, curve.survival[0], float(curve.earliest[0]))
+    return Scored(
+        scores,
+        told_,
+        curve.step_days,
+        curve.survival[0],
+        float(curve.earliest[0]),
+        added_up(told_, added, raw_score),
+    )
 
 
 def _text(model: Model, one: Unlabelled, account: Account, notes: Notes) -> str:

@@ -84,6 +84,7 @@ def question(business: Business) -> dict[str, Any]:
             mode="json", exclude={"cash_flows", "acquisition_cost", "referral"}
         )
         | {"revenue": list(business.revenue_events)},
+        "customers.features": sorted(business.customers.features) if business.customers else [],
         "features": business.features.model_dump(mode="json", exclude={"trusted"}),
         "events": {
             name: {

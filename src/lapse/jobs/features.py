@@ -25,11 +25,11 @@ import pyarrow as pa
 from lapse.cohort.outcomes import all_known
 from lapse.dataset import choice_day, scoring_day
 from lapse.errors import ConfigError, DataError, LapseError, Problem
-from lapse.features import Recipe, compute, fit_recipe
+from lapse.features import Recipe, Seen, compute, recipe_of, seen_in
 from lapse.history import History
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
-from lapse.jobs.swap import flush_all, hidden_beside
+from lapse.jobs.swap import flush, hidden_beside
 from lapse.jobs.threads import each_bucket
 from lapse.schema import Bucket
 
@@ -92,15 +92,23 @@ def write_features(
     if target.exists():
         raise _taken(target)
     if recipe is None:
-        recipe = fit_recipe(history.business, history.buckets(), choice_day(history, max(days)))
+        recipe = _fitted(history, choice_day(history, max(days)))
     if names is not None:
         recipe = replace(recipe, names=_chosen(recipe, names))
     with hidden_beside(target) as files:
         write = partial(_write_bucket, history, recipe, days, files)
         for number, _ in enumerate(each_bucket(history, write)):
             advance(f"bucket {number + 1}")
-        flush_all(files)
         return _renamed(files, target)
+
+
+def _fitted(history: History, until: int) -> Recipe:
+    """Return the recipe that :func:`~lapse.features.fit_recipe` chooses, by all cores."""
+
+    def seen(number: int) -> Seen:
+        return seen_in(history.business, history.bucket(number), until)
+
+    return recipe_of(history.business, each_bucket(history, seen), until)
 
 
 def _taken(target: Path) -> DataError:
@@ -156,7 +164,9 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
     frames = _frames(recipe, history.bucket(number), days)
-    write_tables(folder / f"{number}.parquet", frames, compression="snappy")
+    file = folder / f"{number}.parquet"
+    write_tables(file, frames)
+    flush(file)
 
 
 def _frames(recipe: Recipe, bucket: Bucket, days: tuple[int, ...]) -> Iterator[pa.Table]:

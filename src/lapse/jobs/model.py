@@ -20,12 +20,15 @@ from lapse.dataset import Dataset, Unlabelled
 from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
 from lapse.evaluation.report import Evaluation
 from lapse.explain.reasons import reasons
+from lapse.explain.speaker import group_or_name
 from lapse.features import Recipe
 from lapse.jobs.clock import Clock
 from lapse.jobs.drift import refuse_drift
 from lapse.jobs.estimators import Estimators, Valued
 from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
+from lapse.models.encoding import told_names
+from lapse.models.inputs import whole
 from lapse.segments import TierLimits, tiers
 
 _REASON_COLUMNS = tuple(f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect"))
@@ -86,11 +89,26 @@ class Model:
     def explain(self, data: Dataset, top: int = 3) -> pd.DataFrame:
         """Return the strongest reasons of each row, in words, adding up to the raw score.
 
+        Parameters
+        ----------
+        data : Dataset
+        top : int, default 3
+            Reasons a row, from 1 to as many as the features have groups.
+
         Returns
         -------
         DataFrame, n rows
             See :func:`lapse.explain.reasons.reasons`.
+
+        Raises
+        ------
+        DataError
+            If ``top`` is another number.
         """
+        parts = set(map(group_or_name, self.recipe.names))
+        return self._reasons(data, whole("top", top, len(parts)))
+
+    def _reasons(self, data: Dataset, top: int) -> pd.DataFrame:
         added, raw_score = self.estimators.defection.explained(data.features)
         return reasons(data.features, added, raw_score, top=top, currency=self.business.currency)
 
@@ -131,8 +149,7 @@ class Model:
             hint = "call lapse.snapshots(history, as_of=...)"
             raise DataError(Problem("dataset", "rows", "those of one as-of date", "labelled ones", hint))
         if data.recipe.to_json() != self.recipe.to_json():
-            hint = "pass recipe=model.recipe to lapse.snapshots"
-            raise GateError(Problem("dataset", "recipe", "the model's own", "another one", hint))
+            raise GateError(self._other_recipe(data.recipe))
         excluded = data.excluded.rename(columns={"reason": "exclusion_reason"}).assign(status="excluded")
         valued, parts = None, [excluded]
         if len(data):
@@ -148,9 +165,23 @@ class Model:
         )
         return Scored(table.sort_values(["customer_id", "as_of"], ignore_index=True), valued)
 
+    def _other_recipe(self, given: Recipe) -> Problem:
+        """Return what tells a dataset's features from those that the model was trained on."""
+        ours, theirs = self.recipe.names, given.names
+        other_type = [
+            name for name in ours if name in theirs and (name in self.recipe.text) != (name in given.text)
+        ]
+        told = [
+            told_names([n for n in ours if n not in theirs], [n for n in theirs if n not in ours]),
+            f"of another type: {', '.join(other_type)}" if other_type else "",
+        ]
+        got = "; ".join(filter(None, told)) or "the same columns, made with choices from other data"
+        expected = f"the {len(ours)} features that the model was trained on"
+        return Problem("dataset", "recipe", expected, got, "pass recipe=model.recipe to lapse.snapshots")
+
     def _scored(self, data: Unlabelled, predicted: pd.DataFrame, clock: Clock) -> pd.DataFrame:
         with clock("reasons"):
-            told = self.explain(data)[list(_REASON_COLUMNS)]
+            told = self._reasons(data, 3)[list(_REASON_COLUMNS)]
         tier = pd.Series(tiers(self.tier_limits, predicted["clv"].to_numpy()), predicted.index).astype("str")
         return pd.concat([data.keys, predicted, told], axis=1).assign(
             status="scored", tier=tier, rung=data.rung

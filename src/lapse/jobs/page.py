@@ -18,6 +18,7 @@ import pandas as pd
 
 from lapse import __version__, pages
 from lapse.config import Business
+from lapse.features.wording import several
 from lapse.measurement.glossary import UNSHOWN, VALUES, Word, word_of
 from lapse.measurement.groups import ALL
 from lapse.measurement.headlines import summary_of
@@ -108,6 +109,7 @@ def render(business: Business, as_of: date, measured: tuple[Measured, ...]) -> s
         chapters=chapters_of(sections),
         words=list(_explained(sections, business.currency)),
         missing=MISSING,
+        several=several,
     )
 
 

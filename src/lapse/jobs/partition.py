@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lapse.features.wording import several
 from lapse.jobs.clock import shares
 from lapse.jobs.estimators import LEVEL
 from lapse.jobs.model import Model
@@ -111,7 +112,7 @@ class Notes:
         Scores with hindsight look better than any that could have been made then.
         """
         unknown = tuple(
-            f"column '{name}': {rows:,} row{'' if rows == 1 else 's'} with a category that did not occur at "
+            f"column '{name}': {several(rows, 'row')} with a category that did not occur at "
             "training, taken for missing"
             for name, rows in self.unknown_categories.items()
         )
@@ -190,9 +191,10 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
     time_told = f"done in {shares(notes.seconds)}\n" if notes.seconds else ""
     text = (
-        f"{totals.scored:,} customers scored; not scored: {excluded or 'nobody'}\n"
-        f"{totals.lapses:,.0f} lapses expected; CLV of all {totals.clv:,.0f} {currency}, of which at risk "
-        f"{totals.at_risk:,.0f} {currency}\n{notes.bounds}\n{in_words(notes.value, currency)}\n\n"
+        f"{several(totals.scored, 'customer')} scored; not scored: {excluded or 'nobody'}\n"
+        f"{several(round(totals.lapses), 'lapse')} expected; CLV of all {totals.clv:,.0f} {currency}, "
+        f"of which at risk {totals.at_risk:,.0f} {currency}\n"
+        f"{notes.bounds}\n{in_words(notes.value, currency)}\n\n"
         f"{titled(title, lines(_head(shown)))}\n\n{time_told}{file}"
     )
     return document, text

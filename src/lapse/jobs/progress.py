@@ -1,5 +1,7 @@
 """How long it will take: a bar with the time left on a terminal, plain log lines elsewhere.
 
+In: the parts of a piece of work and their shares of its time. Out: what begins, and about how long all will
+still take; nothing of that before :data:`LEAST` of it is done, since the first parts tell too little.
 Everything goes to standard error, so that standard output holds results alone.
 """
 
@@ -7,37 +9,60 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 Advance = Callable[[str], None]
 """Says what begins now; everything said before is done."""
 
 
+LEAST = 0.1
+"""Share of the work that must be done before the time left is told."""
+
+
 def silent(what: str) -> None:
     """Report nothing: the default of functions that are called from Python."""
 
 
+def time_left(spent: float, shares: Sequence[float], done: int) -> str:
+    """Return in words how long the rest takes, if it goes on as so far.
+
+    Parameters
+    ----------
+    spent : float
+        Seconds.
+    shares : sequence of float
+        What each part takes of the whole, in any unit.
+    done : int
+        Parts that are done.
+
+    Examples
+    --------
+    >>> time_left(20.0, (1, 5, 4), 1), time_left(1.0, (1, 90, 9), 1)
+    ('about 180 s left', '')
+    """
+    before, whole = sum(shares[:done]), sum(shares)
+    return f"about {spent * (whole / before - 1):.0f} s left" if before >= LEAST * whole else ""
+
+
 @contextmanager
-def reporting(title: str, total: int) -> Iterator[Advance]:
+def reporting(title: str, parts: int | Sequence[float]) -> Iterator[Advance]:
     """Report the parts of a long piece of work as they begin.
 
     Parameters
     ----------
     title : str
         What is being done.
-    total : int
-        How many parts it has.
+    parts : int or sequence of float
+        How many parts it has, all alike, or what each takes of the whole.
 
     Yields
     ------
@@ -46,36 +71,38 @@ def reporting(title: str, total: int) -> Iterator[Advance]:
     """
     console = Console(stderr=True)
     report = _bar if console.is_terminal else _lines
-    with report(console, title, total) as advance:
+    with report(console, title, (1.0,) * parts if isinstance(parts, int) else parts) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(console: Console, title: str, total: int) -> Iterator[Advance]:
+def _bar(console: Console, title: str, shares: Sequence[float]) -> Iterator[Advance]:
     columns = (
         TextColumn("{task.fields[title]}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[part]}/{task.fields[parts]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("[dim]{task.description}"),
     )
+    start = time.monotonic()
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=total, title=title)
-        begun = False
+        task = progress.add_task("", total=sum(shares), title=title, part=0, parts=len(shares), left="")
+        done = -1
 
         def advance(what: str) -> None:
-            nonlocal begun
-            progress.update(task, advance=1 if begun else 0, description=what)
-            begun = True
+            nonlocal done
+            done += 1
+            left = time_left(time.monotonic() - start, shares, done)
+            before = sum(shares[:done])
+            progress.update(task, completed=before, description=what, part=done + 1, left=left)
 
         yield advance
-        progress.update(task, completed=total, description="done")
+        progress.update(task, completed=sum(shares), description="done", left="")
 
 
 @contextmanager
-def _lines(_: Console, title: str, total: int) -> Iterator[Advance]:
+def _lines(_: Console, title: str, shares: Sequence[float]) -> Iterator[Advance]:
     start = time.monotonic()
     done = -1
 
@@ -83,8 +110,9 @@ def _lines(_: Console, title: str, total: int) -> Iterator[Advance]:
         nonlocal done
         done += 1
         spent = time.monotonic() - start
-        left = f", about {spent / done * (total - done):.0f} s left" if done else ""
-        sys.stderr.write(f"{title}: {what} ({done + 1}/{total}, {spent:.0f} s{left})\n")
+        left = time_left(spent, shares, done)
+        told = ", ".join(filter(None, (f"{done + 1}/{len(shares)}", f"{spent:.0f} s", left)))
+        sys.stderr.write(f"{title}: {what} ({told})\n")
 
     yield advance
     sys.stderr.write(f"{title}: done in {time.monotonic() - start:.0f} s\n")

@@ -174,8 +174,8 @@ def _claims(sums: pd.DataFrame, prices: pd.DataFrame | None) -> Measured:
             row |= {which: mean[place], f"{which}_lower": lower[place], f"{which}_upper": upper[place]}
         rows.append(row)
     tested = {*sums.index.get_level_values("measure"), *(["price"] if prices is not None else [])}
-    lacking = [claim for name, claim in CLAIMS.items() if name not in tested]
-    warnings = tuple(Unknown(f"{one.said}: {UNKNOWN}; it needs {one.needs}") for one in lacking)
+    lacking = [f"{one.said} (needs {one.needs})" for name, one in CLAIMS.items() if name not in tested]
+    warnings = (Unknown(f"{UNKNOWN}: {'; '.join(lacking)}"),) if lacking else ()
     text = (
         "What is said of customers of long standing, held against these. Between customers: later years of "
         "tenure less first years, of whoever was there; it confuses time with who is left (survivorship). "

@@ -32,8 +32,8 @@ _TEXT = (
     "{unit}s since is the {unit} of the first purchase or term; a {unit} that is still open is missing."
 )
 _CUT = (
-    "the first cohort, {period}, may hold customers who came before the tables begin: nobody can tell "
-    "them from new ones"
+    " The first cohort, {period}, may hold customers who came before the tables begin: nobody can tell them "
+    "from new ones."
 )
 
 
@@ -82,10 +82,9 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
             Measured(
                 f"retention_cohorts_by_{unit}",
                 f"Cohorts by {unit}",
-                _TEXT.format(unit=unit),
+                _TEXT.format(unit=unit) + ("" if told else _CUT.format(period=frame["cohort"].min())),
                 frame,
-                () if told else (_CUT.format(period=frame["cohort"].min()),),
-                partial(draw_cohorts, frame, unit),
+                picture=partial(draw_cohorts, frame, unit),
             )
         )
     return told

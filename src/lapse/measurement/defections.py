@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lapse.cohort.outcomes import at_risk, known_snapshots
+from lapse.features.wording import several
 from lapse.history.spells import covers_of, lapse_after
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
@@ -63,7 +64,7 @@ def defection_table(asked: Asked, sums: pd.DataFrame) -> Measured:
         {"measure": names, "unit": units, "value": mean, "value_lower": lower, "value_upper": upper}
     )
     at_start, lapsed = (int(sums[name].sum()) for name in ("at_start", "lapsed"))
-    seen = f"Of {at_start:,} customers on {to_date(start)}, {lapsed:,} lapsed within the year. "
+    seen = f"Of {several(at_start, 'customer')} on {to_date(start)}, {lapsed:,} lapsed within the year. "
     text = (
         f"{seen if whole[0] else ''}Had {FEWER:.0%} of those who lapsed within a year stayed, they would "
         f"bring so much a year more, in {asked.business.currency} "

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from lapse.features.wording import plural, several
 from lapse.measurement.groups import ALL
 from lapse.measurement.periods import UNITS
 from lapse.measurement.retention import MOST_NEW
@@ -100,7 +101,7 @@ def _headlines(tables: Mapping[str, pd.DataFrame], currency: str) -> Iterator[He
     if (found := _last_closed(tables)) is not None:
         unit, row = found
         yield from _kept(unit, row)
-        yield from _lifetime(tables.get("retention_lifetimes"), unit)
+        yield from _lifetime(tables.get("retention_lifetimes"), unit, row["rate"])
     yield from _differences(tables.get("retention_comparison"))
     yield from _acquisition(tables.get("lifecycle_channels"), currency)
     yield from _defections(tables.get("claims_defections"), currency)
@@ -133,15 +134,21 @@ def _kept(unit: str, row: Mapping[str, Any]) -> Iterator[Headline]:
         yield Headline(table, f"their money kept in {period}", number(row["gross_rate"], "share"), beside)
 
 
-def _lifetime(frame: pd.DataFrame | None, unit: str) -> Iterator[Headline]:
+def _lifetime(frame: pd.DataFrame | None, unit: str, last: float) -> Iterator[Headline]:
+    """Yield the lifetime that the pooled rate implies, and why that rate is not the last period's."""
     if frame is None:
         return
     for row in frame[(frame["unit"] == unit) & (frame["split"] == ALL)].to_dict("records"):
         told = {True: "methods agree", False: "but the methods disagree"}
         agree = "too little seen to compare methods" if row["agree"] is None else told[bool(row["agree"])]
-        title = f"lifetime that {number(row['rate'], 'share')} a {unit} implies"
-        figure = f"{number(row['constant'])} {unit}s"
-        yield Headline("retention_lifetimes", title, figure, f"{_between(row, 'constant')}; {agree}")
+        rate, figure = number(row["rate"], "share"), number(row["constant"])
+        pooled = "" if rate == number(last, "share") else f"; {rate} is of all closed {unit}s, not the last"
+        yield Headline(
+            "retention_lifetimes",
+            f"lifetime that {rate} a {unit} implies",
+            f"{figure} {unit if figure == '1' else plural(unit)}",
+            f"{_between(row, 'constant')}; {agree}{pooled}",
+        )
 
 
 def _differences(frame: pd.DataFrame | None) -> Iterator[Headline]:
@@ -164,7 +171,11 @@ def _acquisition(frame: pd.DataFrame | None, currency: str) -> Iterator[Headline
         return
     row = {str(name): value for name, value in frame.iloc[-1].items()}  # the row of all
     months = row["payback_months"]
-    beside = "not paid back in what was seen" if pd.isna(months) else f"paid back after {months:.0f} months"
+    beside = (
+        "not paid back in what was seen"
+        if pd.isna(months)
+        else f"paid back after {several(round(months), 'month')}"
+    )
     figure = f"{number(row['acquisition_cost'])} {currency}"
     yield Headline("lifecycle_channels", "cost of winning a customer", figure, beside)
 

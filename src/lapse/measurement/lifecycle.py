@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from lapse.config.sections import Lifecycle
+from lapse.features.wording import several
 from lapse.measurement.acquisition import NO_LEAD, last_day_of
 from lapse.measurement.asked import Asked
 from lapse.measurement.lifecycle_sums import CELLS, COHORTS, KEYS, MARGINS, YEARS, collect
@@ -179,8 +180,8 @@ def without_empty(frame: pd.DataFrame, lifecycle: Lifecycle) -> pd.DataFrame:
 def _channel_text(asked: Asked, lifecycle: Lifecycle) -> str:
     who = (
         f"A lead is the first '{lifecycle.lead}' of somebody who is no customer yet; it converts if the "
-        f"first '{asked.business.churn.event}' follows within {lifecycle.window} days, and counts once "
-        "these are over."
+        f"first '{asked.business.churn.event}' follows within {several(lifecycle.window, 'day')}, and counts "
+        "once these are over."
         if lifecycle.lead is not None
         else f"No lead is mapped: a customer is acquired with the first '{asked.business.churn.event}'."
     )
@@ -204,8 +205,8 @@ def _warnings(
     later = cells[~cells["closed_month"] & cells["cost"].notna()]
     if len(later):
         yield (
-            f"{len(later)} costs of months that end after {to_date(asked.as_of)}, "
-            f"{later['cost'].sum():,.2f} {asked.business.currency}, do not count yet"
+            f"{several(len(later), 'cost')} of months that end after {to_date(asked.as_of)}, "
+            f"{later['cost'].sum():,.2f} {asked.business.currency}: not counted yet"
         )
     here = cells[cells["closed_month"] & (cells["channel"] != NO_LEAD)]
     counted = "leads" if lifecycle.lead is not None else "acquired"
@@ -224,8 +225,8 @@ def _warnings(
     gaps = here[here["channel"].isin(known[known].index) & here["cost"].isna() & (here[counted] > 0)]
     if len(gaps):
         yield (
-            f"{len(gaps)} months of channels have {what} ({gaps[counted].sum():,.0f}) and no cost: they are "
-            "left out of what these cost; write 0 where nothing was spent"
+            f"{several(len(gaps), 'month')} of channels with {what} ({gaps[counted].sum():,.0f}) and without "
+            "cost: left out of what these cost; write 0 where nothing was spent"
         )
     if lifecycle.lead is not None:
         yield from _lead_warnings(cells, lifecycle)
@@ -237,10 +238,11 @@ def _lead_warnings(cells: pd.DataFrame, lifecycle: Lifecycle) -> Iterator[str]:
     total = cells.sum(numeric_only=True)
     if not total["closed"]:
         yield Unknown(
-            f"no lead's window of {lifecycle.window} days has closed: conversion cannot be known yet"
+            f"no lead's window of {several(lifecycle.window, 'day')} has closed: conversion cannot be known "
+            "yet"
         )
     if total["without_lead"]:
-        yield f"{total['without_lead']:,.0f} customers came without a lead: they are in no rate and no cost"
+        yield f"{several(total['without_lead'], 'customer')} came without a lead, in no rate and no cost"
 
 
 def _listed(names: pd.Index) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from lapse.cohort.outcomes import at_risk, known_snapshots
 from lapse.errors import DataError, Problem, shown_path
+from lapse.features.wording import several
 from lapse.measurement.asked import Asked, LifetimeValues
 from lapse.measurement.pyramid import conclude_clv
 from lapse.measurement.sums import hashes_of
@@ -92,7 +93,7 @@ def _require_same(asked: Asked, values: LifetimeValues, there: pd.Series) -> Non
         Problem(
             values.where,
             "score table",
-            f"scores of the {there['customers']:,} customers at risk on {to_date(asked.as_of)}",
+            f"scores of the {several(there['customers'], 'customer')} at risk on {to_date(asked.as_of)}",
             f"{scored['customers']:,}{' others' if same_number else ''}",
             f"tables or config have changed since, or it is another business's: '{score_command(asked)}'",
         )

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lapse.features.wording import several
 from lapse.history.spells import covers_of, spells_of
 from lapse.measurement.asked import MONTHS, Asked, Unit
 from lapse.measurement.comparison import pooled_table
@@ -127,7 +128,7 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
             "The lifetime that a rate implies",
             _TEXT,
             frame,
-            _all_warnings(frame),
+            _warnings(frame),
             (lambda: draw_tenures(told, _rates(pooled), grace)) if told else None,
         )
     ]
@@ -228,7 +229,7 @@ def _row(asked: Asked, spells: pd.DataFrame, pooled: dict[Hashable, Any]) -> dic
     row |= {"seen": seen, **km, "constant_to_seen": constant_lifetime(rate, seen + grace)}
     if seen >= 2 and tenures.ended.any() and not (tenures.ended == tenures.at_risk).all():
         row |= _sbg(fit_sbg(tenures.at_risk, tenures.ended), seen, limit, grace)
-    return row | {"agree": not _warnings(row)}
+    return row | {"agree": not _disagreements(row)}
 
 
 def _sbg(fit: ShiftedBetaGeometric, seen: int, limit: int, grace: float) -> dict[str, float]:
@@ -249,37 +250,41 @@ def _sbg(fit: ShiftedBetaGeometric, seen: int, limit: int, grace: float) -> dict
     }
 
 
-def _all_warnings(frame: pd.DataFrame) -> tuple[str, ...]:
+def _warnings(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return what disagrees: of all customers by how much, of their groups how many do."""
-    told = []
-    for unit in UNITS:
-        of_unit = frame[frame["unit"] == unit]
-        for row in of_unit[of_unit["split"] == ALL].to_dict("records"):
-            told += _warnings(row)
-        groups = of_unit[(of_unit["split"] != ALL) & of_unit["agree"].notna()]
-        apart = int((~groups["agree"].astype(bool)).sum())
-        if apart:
-            told.append(
-                Misleading(
-                    f"by {unit} lifetimes disagree in {apart:,} of {len(groups):,} groups: see "
-                    "'methods agree'"
-                )
-            )
-    return tuple(told)
+    everybody = frame["split"] == ALL
+    found = [_disagreements(row) for row in frame[everybody].to_dict("records")]
+    kinds = dict.fromkeys(kind for one in found for kind in one)
+    told = [_one_of_units([one[kind] for one in found if kind in one]) for kind in kinds]
+    groups = frame[~everybody & frame["agree"].notna()]
+    apart = groups[~groups["agree"].astype(bool)].groupby("unit").size()
+    if len(apart):
+        of = groups.groupby("unit").size()
+        counts = (f"{apart[unit]:,} of {of[unit]:,} groups by {unit}" for unit in UNITS if unit in apart)
+        told.append(f"lifetimes disagree in {', '.join(counts)}: see 'methods agree'")
+    return tuple(map(Misleading, told))
 
 
-def _warnings(row: Mapping[Any, Any]) -> list[str]:
-    """Return where the lifetimes of one row disagree, and by how much."""
-    unit, rate, told = row["unit"], f"{row['rate']:.1%}", list[str]()
+def _one_of_units(found: list[tuple[str, float, str]]) -> str:
+    """Return one warning for all units: that of the unit that is most apart, and of the others how far."""
+    _, _, text = most = max(found, key=lambda one: abs(one[1]))
+    others = [f"by {unit} {apart:+.0%}" for unit, apart, _ in (one for one in found if one is not most)]
+    return f"{text}; likewise {' and '.join(others)}" if others else text
+
+
+def _disagreements(row: Mapping[Any, Any]) -> dict[str, tuple[str, float, str]]:
+    """Return where the lifetimes of one row disagree: the unit, how far, and in words."""
+    unit, rate = row["unit"], f"{row['rate']:.1%}"
+    found = {}
     if (apart := _apart(row["sbg_still_to_limit"], row["constant_still_to_limit"])) is not None:
-        told.append(
-            Misleading(
-                f"1/(1-r) misleads: at {rate} a {unit} it says {row['constant']:.1f} {unit}s for everybody. "
-                f"But customers differ, and who has stayed {row['seen']:.0f} {unit}s goes on at "
-                f"{row['sbg_rate_still']:.1%}: of the {row['limit']:.0f} {unit}s to come they begin "
-                f"{row['sbg_still_to_limit']:.1f} (sBG) where the constant rate says "
-                f"{row['constant_still_to_limit']:.1f} ({apart:+.0%})"
-            )
+        found["still"] = (
+            unit,
+            apart,
+            f"1/(1-r) misleads: at {rate} a {unit} it says {row['constant']:.1f} {unit}s for everybody. "
+            f"But customers differ, and who has stayed {several(round(row['seen']), unit)} goes on at "
+            f"{row['sbg_rate_still']:.1%}: of the {several(round(row['limit']), unit)} to come they begin "
+            f"{row['sbg_still_to_limit']:.1f} (sBG) where the constant rate says "
+            f"{row['constant_still_to_limit']:.1f} ({apart:+.0%})",
         )
     others = (
         ("sbg_to_limit", "constant_to_limit", "limit", "sBG"),
@@ -287,13 +292,13 @@ def _warnings(row: Mapping[Any, Any]) -> list[str]:
     )
     for name, constant, limit, words in others:
         if (apart := _apart(row[name], row[constant])) is not None:
-            told.append(
-                Misleading(
-                    f"a new customer begins {row[name]:.1f} of its first {row[limit]:.0f} {unit}s ({words}), "
-                    f"where a constant rate of {rate} says {row[constant]:.1f} ({apart:+.0%})"
-                )
+            found[name] = (
+                unit,
+                apart,
+                f"a new customer begins {row[name]:.1f} of its first {several(round(row[limit]), unit)} "
+                f"({words}), where a constant rate of {rate} says {row[constant]:.1f} ({apart:+.0%})",
             )
-    return told
+    return found
 
 
 def _apart(found: float, constant: float) -> float | None:

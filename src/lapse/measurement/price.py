@@ -24,6 +24,7 @@ import pandas as pd
 
 from lapse.cohort.outcomes import at_risk, known_snapshots
 from lapse.config import Business
+from lapse.features.wording import several
 from lapse.history.spells import covers_of, lapse_after
 from lapse.measurement.asked import Asked
 from lapse.measurement.periods import month_end
@@ -183,16 +184,15 @@ def price_table(asked: Asked, sums: pd.DataFrame) -> Measured:
                 "difference_upper": upper,
             }
         )
+    span = several(horizon, "day")
     text = (
-        f"Customers who had a price rise in a month, and the share of them that lapsed within {horizon} days "
-        f"after its end, beside those who had none for {horizon} days, a customer counting once a month. "
+        f"Customers who had a price rise in a month, and the share of them that lapsed within {span} "
+        f"after its end, beside those who had none for {span}, a customer counting once a month. "
         "The difference is taken within a month and a year of tenure. This is observed, not tried: who gets "
         "a rise, and when, is not left to chance; often with a renewal, when customers leave anyway."
     )
     kind = price_event(asked.business)
-    warnings = (
-        () if n1.sum() else (Unknown(f"no '{kind}' of a customer at risk whose {horizon} days have closed"),)
-    )
+    warnings = () if n1.sum() else (Unknown(f"no '{kind}' of a customer at risk with {span} closed since"),)
     return Measured("claims_price", "What follows a price rise", text, table, warnings)
 
 

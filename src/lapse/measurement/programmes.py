@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from lapse.config.measuring import Programme
+from lapse.features.wording import several
 from lapse.measurement.acquisition import first_rows, texts_of
 from lapse.measurement.asked import Asked
 from lapse.measurement.money import margins
@@ -148,4 +149,5 @@ def _warnings(frame: pd.DataFrame) -> Iterator[str]:
                 "may be no effect"
             )
         if row["other_groups"]:
-            yield f"{row['programme']}: {row['other_groups']:,.0f} customers of other groups are not compared"
+            others = several(row["other_groups"], "customer")
+            yield f"{row['programme']}: {others} of other groups not compared"

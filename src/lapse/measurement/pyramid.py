@@ -16,6 +16,7 @@ import pandas as pd
 
 from lapse.cohort.outcomes import at_risk, known_snapshots
 from lapse.config.sections import TierRule
+from lapse.features.wording import several
 from lapse.measurement.asked import Asked, Unit
 from lapse.measurement.concentration import concentration_table, draw_whale
 from lapse.measurement.money import margins
@@ -135,7 +136,7 @@ def _standing(
     """Return the tiers of one date and how concentrated value is; missing where values cannot be known."""
     by = " by lifetime value" if name == "pyramid_clv" else ""
     value = np.empty(0) if known is None else known.to_numpy(np.float64)
-    of = "" if known is None else f", of {len(value):,} customers at risk"
+    of = "" if known is None else f", of {several(len(value), 'customer')} at risk"
     table = _tier_table(value, fit_tiers(value, rule))
     if known is None:
         table.loc[:, table.columns != "tier"] = np.nan

@@ -101,14 +101,13 @@ def conclude(asked: Asked, sums: dict[str, pd.DataFrame]) -> list[Measured]:
 def _by_unit(asked: Asked, sums: dict[str, pd.DataFrame], unit: Unit) -> Measured:
     frame = rate_table(asked, sums[CELLS], unit)
     late = {str(name): float(sums[LATE][name].loc[[unit]].iloc[0]) for name in sums[LATE]}
-    warnings = (*_too_early(asked, unit), *_warnings(frame, late, unit))
     is_closed = frame["status"].eq("closed").any()
     return Measured(
         f"retention_by_{unit}",
         f"Retention by {unit}",
-        _TEXT.format(unit=unit),
+        _TEXT.format(unit=unit) + _too_early(asked, unit),
         frame,
-        warnings,
+        _warnings(frame, late, unit),
         (lambda: draw_rates(frame, unit)) if is_closed else None,
     )
 
@@ -191,12 +190,13 @@ def _where(known: npt.NDArray[np.bool_], column: pd.Series) -> pd.Series:
     return column.where(known).reset_index(drop=True)
 
 
-def _too_early(asked: Asked, unit: Unit) -> tuple[str, ...]:
+def _too_early(asked: Asked, unit: Unit) -> str:
+    """Return a sentence on the periods that are left out, where there are any."""
     edges = asked.edges(unit)[:-1]
     if not (early := int(np.count_nonzero(edges < asked.settled_from - 1))):
-        return ()
+        return ""
     first = to_date(asked.settled_from)
-    return (f"left out: {counted(early, unit)} that began before {first}, as nobody could lapse until then",)
+    return f" Left out: {counted(early, unit)} that began before {first}, as nobody could lapse until then."
 
 
 def _warnings(frame: pd.DataFrame, late: dict[str, float], unit: Unit) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ def _warnings(frame: pd.DataFrame, late: dict[str, float], unit: Unit) -> tuple[
             Unknown(f"no rate of money by {unit}: the tables hold no whole {unit} before a closed one")
         )
     if (empty := int((closed["customers"] == 0).sum())) > 0:
-        told.append(f"{empty:,} {unit}s without a customer at their start have no rate")
+        told.append(f"{counted(empty, unit)} without a customer at the start: no rate there")
     if late["late"] > _LATE_SHARE * late["amount"]:
         share = late["late"] / late["amount"]
         told.append(

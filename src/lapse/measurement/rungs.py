@@ -180,7 +180,7 @@ def _over_time(asked: Asked, counts: pd.DataFrame) -> Measured:
         warnings.append(
             Unknown(
                 f"{', '.join(unseen)}: no rule or mapped event shows that a customer has come so far, "
-                "so who has cannot be known"
+                "so who has cannot be known; measure.rungs can name one"
             )
         )
     text = (

@@ -1,7 +1,8 @@
 """A frame of features as float32, with columns and categories fixed when a model is fitted.
 
 In: a pandas frame of numeric, boolean, category and string columns; missing values are welcome. Out:
-:class:`Columns`, in which a category is its code and a missing or unknown one is NaN. What is float32 already
+:class:`Columns`, in which a category is its code and a missing or unknown one is NaN (a warning,
+:class:`~lapse.errors.UnknownCategories`, tells of unknown ones). What is float32 already
 is not copied; a matrix is made only of the rows that somebody asks for.
 
 Refused: a frame with other columns than at fit (:class:`~lapse.errors.GateError`, a model for other columns);
@@ -11,7 +12,8 @@ infinite values, repeated names and columns that are neither numbers nor strings
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +21,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lapse.errors import DataError, GateError, Problem
-from lapse.schema import Float32, Int64
+from lapse.errors import DataError, GateError, Problem, UnknownCategories
+from lapse.features.wording import several
+from lapse.schema import Bool, Float32, Int64
 
 BLOCK_ROWS: int = 65_536
 """Rows of which a matrix is made at a time where all rows are gone through."""
+
+_ANEW = "train again, or compute the features with the recipe that is kept beside the model"
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Encoding:
     --------
     >>> frame = pd.DataFrame({"age": [30.0, None], "plan": ["gold", "iron"]})
     >>> encoding = Encoding.fit(frame)
-    >>> encoding.encode(frame.assign(plan=["iron", "brass"])).tolist()
+    >>> encoding.encode(frame.assign(plan=["iron", None])).tolist()
     [[30.0, 1.0], [nan, nan]]
     >>> encoding.unknown(frame.assign(plan=["iron", "brass"]))
     {'plan': 1}
@@ -129,6 +134,11 @@ class Encoding:
         Columns
             As long as the frame; float32 columns are views.
 
+        Warns
+        -----
+        UnknownCategories
+            Where a category did not occur at fit; LightGBM takes it for missing, and so does lapse.
+
         Raises
         ------
         GateError
@@ -147,6 +157,8 @@ class Encoding:
             )
         )
         self._refuse_infinite(columns)
+        if told := list(self._told_unknown(frame, columns)):
+            warnings.warn("\n".join(told), UnknownCategories, stacklevel=2)
         return columns
 
     def encode(self, frame: pd.DataFrame) -> Float32:
@@ -157,10 +169,20 @@ class Encoding:
         """Return, by column that has any, how many rows have a category that did not occur at fit."""
         frame = self._checked(frame)
         counts = {
-            name: int(np.sum(np.isnan(_codes(frame[name], known)) & frame[name].notna().to_numpy()))
+            name: int(_unseen(frame[name], _codes(frame[name], known)).sum())
             for name, known in self.categories.items()
         }
         return {name: count for name, count in counts.items() if count}
+
+    def _told_unknown(self, frame: pd.DataFrame, columns: Columns) -> Iterator[str]:
+        for position in self.categorical:
+            column = frame[self.names[position]]
+            if (unseen := _unseen(column, columns.values[position])).any():
+                first, rows = int(unseen.argmax()), several(int(unseen.sum()), "row")
+                yield (
+                    f"column '{self.names[position]}': {rows} with a category that did not occur at fit, "
+                    f"taken for missing; first: row {first}: {column.iloc[first]!r}"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold of it."""
@@ -175,41 +197,25 @@ class Encoding:
         if problems := [p for p in _wrong_frame(frame) if p.what != "rows"]:
             raise DataError(problems)
         frame = frame.rename(columns=str)
-        given = list(frame.columns)
+        if problems := [*self._other_names(list(frame.columns)), *self._other_types(frame)]:
+            raise GateError(problems)
+        return frame
+
+    def _other_names(self, given: list[str]) -> Iterator[Problem]:
         missing = [name for name in self.names if name not in given]
         unexpected = [name for name in given if name not in self.names]
         if missing or unexpected:
-            raise GateError(
-                Problem(
-                    "features",
-                    "columns",
-                    f"the {len(self.names)} columns that the model was trained on",
-                    "; ".join(
-                        f"{word}: {', '.join(names)}"
-                        for word, names in (("missing", missing), ("unexpected", unexpected))
-                        if names
-                    ),
-                    "train again, or compute the features with the recipe that is kept beside the model",
-                )
-            )
-        kinds = {name: _is_categorical(frame[name]) for name in self.names}
-        # A column without any value has no type of its own: it fits both.
-        changed = [
-            name
-            for name, kind in kinds.items()
-            if kind is not (name in self.categories) and frame[name].notna().any()
-        ]
-        if changed:
-            raise GateError(
-                Problem(
-                    "features",
-                    f"column '{name}'",
-                    "categories" if name in self.categories else "numbers",
-                    str(frame[name].dtype),
-                )
-                for name in changed
-            )
-        return frame
+            expected = f"the {len(self.names)} columns that the model was trained on"
+            yield Problem("features", "columns", expected, told_names(missing, unexpected), _ANEW)
+
+    def _other_types(self, frame: pd.DataFrame) -> Iterator[Problem]:
+        for name in self.names:
+            # A column without any value has no type of its own: it fits both.
+            if name not in frame or not frame[name].notna().any():
+                continue
+            if _is_categorical(frame[name]) is not (name in self.categories):
+                expected = "categories" if name in self.categories else "numbers"
+                yield Problem("features", f"column '{name}'", expected, str(frame[name].dtype), _ANEW)
 
     def _refuse_infinite(self, columns: Columns) -> None:
         problems = []
@@ -220,6 +226,18 @@ class Encoding:
                 problems.append(Problem(*where, count=len(rows), example=f"row {rows[0]}"))
         if problems:
             raise DataError(problems)
+
+
+def told_names(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    """Return which columns are missing and which are unexpected, in words.
+
+    Examples
+    --------
+    >>> told_names(["age", "plan"], ["size"])
+    'missing: age, plan; unexpected: size'
+    """
+    sides = (("missing", missing), ("unexpected", unexpected))
+    return "; ".join(f"{word}: {', '.join(names)}" for word, names in sides if names)
 
 
 def _wrong_frame(frame: object) -> Iterator[Problem]:
@@ -259,6 +277,12 @@ def _numbers(column: pd.Series[Any]) -> Float32:
         return numbers
     with np.errstate(over="ignore"):
         return column.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
+
+
+def _unseen(column: pd.Series[Any], codes: Float32) -> Bool:
+    """Return where a row has a category without a code."""
+    unseen: Bool = np.isnan(codes) & column.notna().to_numpy()
+    return unseen
 
 
 def _codes(column: pd.Series[Any], known: tuple[str, ...]) -> Float32:

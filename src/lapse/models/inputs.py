@@ -7,6 +7,8 @@ spans and text too, which NumPy would turn into some), and values outside their 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from lapse.errors import DataError, Problem
-from lapse.schema import Float64, Int32, Int64
+from lapse.schema import Bool, Float64, Int32, Int64
 
 
 def labels(y: npt.ArrayLike, n: int) -> Float64:
     """Return 0/1 or boolean outcomes as float64, shape (n,), of which some must be 1 and some 0."""
-    label = numbers("y", y, n)
-    if not np.isin(label, (0.0, 1.0)).all():
-        odd = label[~np.isin(label, (0.0, 1.0))][0]
-        raise DataError(Problem("outcomes", "y", "0 and 1, or booleans", f"{odd:g}"))
+    others = Rule(lambda y: ~np.isin(y, (0.0, 1.0)) & ~np.isnan(y), "0 and 1, or booleans", "others")
+    label = numbers("y", y, n, others)
     if not label.any():
         raise DataError(
             Problem(
@@ -48,36 +48,15 @@ def labels(y: npt.ArrayLike, n: int) -> Float64:
 
 def weights(sample_weight: npt.ArrayLike, n: int) -> Float64:
     """Return weights above 0 as float64, shape (n,)."""
-    weight = numbers("sample_weight", sample_weight, n)
-    if (weight <= 0).any():
-        raise DataError(Problem("outcomes", "sample_weight", "weights above 0", f"{weight.min():g}"))
-    return weight
-
-
-def durations(duration_days: npt.ArrayLike, n: int) -> Float64:
-    """Return durations of at least one day as float64, shape (n,)."""
-    duration = numbers("duration_days", duration_days, n)
-    if (short := duration < 1).any():
-        raise DataError(
-            Problem(
-                "outcomes",
-                "duration_days",
-                "at least one day",
-                f"{duration.min():g}",
-                count=int(short.sum()),
-                example=f"row {int(short.argmax())}",
-            )
-        )
-    return duration
+    rule = Rule(lambda weight: weight <= 0, "weights above 0", "0 or less")
+    return numbers("sample_weight", sample_weight, n, rule)
 
 
 def elapsed(elapsed_days: npt.ArrayLike, n: int) -> Float64:
     """Return days that are over, one number or one a row, at least 0, as float64, shape (n,)."""
     given = np.asarray(elapsed_days)
-    days = numbers("elapsed_days", np.full(n, given) if given.ndim == 0 else given, n)
-    if (days < 0).any():
-        raise DataError(Problem("outcomes", "elapsed_days", "at least 0", f"{days.min():g}"))
-    return days
+    rows = np.full(n, given) if given.ndim == 0 else given
+    return numbers("elapsed_days", rows, n, Rule(lambda days: days < 0, "at least 0"))
 
 
 def customers(customer: npt.ArrayLike, n: int) -> Int64:
@@ -94,32 +73,52 @@ def customers(customer: npt.ArrayLike, n: int) -> Int64:
     return code
 
 
-def numbers(name: str, values: npt.ArrayLike, n: int) -> Float64:
-    """Return finite numbers as float64, shape (n,)."""
+@dataclass(frozen=True)
+class Rule:
+    """What numbers must not be (of missing ones False), and in words what they should be and are instead."""
+
+    broken: Callable[[Float64], Bool]
+    expected: str
+    got: str = "less"
+
+
+def numbers(name: str, values: npt.ArrayLike, n: int, *rules: Rule) -> Float64:
+    """Return finite numbers that break no rule as float64, shape (n,)."""
+    number, problems = checked(name, values, n, *rules)
+    if problems:
+        raise DataError(problems)
+    return number
+
+
+def checked(name: str, values: npt.ArrayLike, n: int, *rules: Rule) -> tuple[Float64, list[Problem]]:
+    """Return numbers as float64, shape (n,), NaN where they are wrong, and all that is wrong."""
     array: Any = np.asarray(values)
+    nothing = np.full(n, np.nan)
     if array.shape != (n,):
-        raise DataError(Problem("outcomes", name, f"one value a row, shape ({n},)", f"shape {array.shape}"))
+        got = f"shape {array.shape}"
+        return nothing, [Problem("outcomes", name, f"one value a row, shape ({n},)", got)]
     if array.dtype.kind not in "biufO":
         hint = "whole days, as `.dt.days` gives them" if array.dtype.kind == "m" else ""
-        raise DataError(Problem("outcomes", name, "numbers", str(array.dtype), hint))
+        return nothing, [Problem("outcomes", name, "numbers", str(array.dtype), hint)]
     try:
-        array = array.astype(np.float64)
+        number: Float64 = array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(Problem("outcomes", name, "numbers", str(error))) from error
-    if not np.isfinite(array).all():
-        wrong = ~np.isfinite(array)
-        raise DataError(
-            Problem(
-                "outcomes",
-                name,
-                "finite numbers",
-                "missing or infinite ones",
-                count=int(wrong.sum()),
-                example=f"row {int(wrong.argmax())}",
-            )
-        )
-    number: Float64 = array
-    return number
+        return nothing, [Problem("outcomes", name, "numbers", str(error))]
+    finite = np.isfinite(number)
+    number = np.where(finite, number, np.nan)
+    found = [(~finite, "finite numbers", "missing or infinite ones")]
+    found += [(rule.broken(number), rule.expected, rule.got) for rule in rules]
+    problems = [
+        Problem("outcomes", name, expected, got, count=int(wrong.sum()), example=_example(number, wrong))
+        for wrong, expected, got in found
+        if wrong.any()
+    ]
+    return np.where(np.any([wrong for wrong, _, _ in found], axis=0), np.nan, number), problems
+
+
+def _example(number: Float64, wrong: Bool) -> str:
+    row = int(wrong.argmax())
+    return f"row {row}" if np.isnan(number[row]) else f"row {row}: {number[row]:g}"
 
 
 def days(as_of: npt.ArrayLike, n: int, name: str = "as_of") -> Int32:
@@ -134,27 +133,23 @@ def days(as_of: npt.ArrayLike, n: int, name: str = "as_of") -> Int32:
         except (TypeError, ValueError, AttributeError) as error:
             raise DataError(Problem("outcomes", name, "dates", str(error))) from error
         values = (dates.dt.normalize() - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    number = numbers(name, values.to_numpy(np.float64), n)
-    wrong = (number != np.floor(number)) | (np.abs(number) > np.iinfo(np.int32).max)
-    if wrong.any():
-        row = int(wrong.argmax())
-        example = f"row {row}: {number[row]:g}"
-        expected = "dates or whole day numbers since 1970"
-        raise DataError(
-            Problem("outcomes", name, expected, "others", count=int(wrong.sum()), example=example)
-        )
-    return number.astype(np.int32)
+    rule = Rule(
+        lambda day: (day != np.floor(day)) & ~np.isnan(day) | (np.abs(day) > np.iinfo(np.int32).max),
+        "dates or whole day numbers since 1970",
+        "others",
+    )
+    return numbers(name, values.to_numpy(np.float64), n, rule).astype(np.int32)
 
 
 MOST = 100_000
 """No number of steps, days or trees above it is meant."""
 
 
-def whole(name: str, value: object) -> int:
-    """Return a whole number from 1 to :data:`MOST`, which may be a float such as 365.0."""
+def whole(name: str, value: object, most: int = MOST) -> int:
+    """Return a whole number from 1 to ``most``, which may be a float such as 365.0."""
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (is_number and 1 <= float(value) <= MOST and float(value).is_integer()):  # type: ignore[arg-type]  # a number
-        raise DataError(Problem("parameters", name, f"a whole number from 1 to {MOST:,}", f"{value!r}"))
+    if not (is_number and 1 <= float(value) <= most and float(value).is_integer()):  # type: ignore[arg-type]  # a number
+        raise DataError(Problem("parameters", name, f"a whole number from 1 to {most:,}", f"{value!r}"))
     return int(value)  # type: ignore[call-overload,no-any-return]  # a number
 
 

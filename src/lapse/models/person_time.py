@@ -20,9 +20,17 @@ import numpy.typing as npt
 
 from lapse.errors import DataError, Problem
 from lapse.models import inputs
+from lapse.models.inputs import Rule
 from lapse.schema import Bool, Float64, Int64
 
 _T = TypeVar("_T")
+
+_A_CODE = Rule(
+    lambda code: (code < 0) | (code > np.floor(code)),
+    "0 (not lapsed) or the code of a cause",
+    "another number",
+)
+_A_DAY = Rule(lambda day: day < 1, "at least one day")
 
 
 @dataclass(frozen=True)
@@ -128,60 +136,37 @@ def person_time(
     """
     problems: list[Problem] = []
 
-    def checked(check: Callable[[], _T], otherwise: _T) -> _T:
+    def those(name: str, values: npt.ArrayLike, *rules: Rule) -> Float64:
+        number, wrong = inputs.checked(name, values, n, *rules)
+        problems.extend(wrong)
+        return number
+
+    def asked(check: Callable[[], _T], otherwise: _T) -> _T:
         try:
             return check()
         except DataError as error:
             problems.extend(error.problems)
             return otherwise
 
-    some = np.ones(n)
-    step = checked(lambda: inputs.whole("step_days", step_days), 1)
-    code = checked(lambda: _codes(event, n), some)
-    duration = checked(lambda: inputs.durations(duration_days, n), np.full(n, np.inf))
-    entry, follow_up, weight, entered = np.zeros(n), None, some, None
+    step = asked(lambda: inputs.whole("step_days", step_days), 1)
+    code = those("event", event, _A_CODE)
+    duration = those("duration_days", duration_days, _A_DAY)  # NaN, where it is wrong, is less than nothing
+    entry, follow_up, weight, entered = np.zeros(n), None, np.ones(n), None
     if entry_days is not None:
-        entry = checked(lambda: _entries(entry_days, duration, n), entry)
+        late = Rule(lambda day: day >= duration, "less than the duration", "as much or more")
+        entry = those("entry_days", entry_days, Rule(lambda day: day < 0, "at least 0"), late)
     if follow_up_days is not None:
-        follow_up = checked(lambda: _follow_up(follow_up_days, duration, n), None)
+        short = Rule(lambda day: day < duration, "at least the duration")
+        follow_up = those("follow_up_days", follow_up_days, short)
     if sample_weight is not None:
-        weight = checked(lambda: inputs.weights(sample_weight, n), some)
+        weight = asked(lambda: inputs.weights(sample_weight, n), weight)
     if entered_on is not None:
-        entered = checked(lambda: inputs.days(entered_on, n, "entered_on").astype(np.float64), None)
+        entered = asked(lambda: inputs.days(entered_on, n, "entered_on").astype(np.float64), None)
     if not problems:
         problems.extend(_nothing_to_learn(code, duration, step))
     if problems:
         raise DataError(problems)
     return PersonTime(code.astype(np.int64), duration, entry, follow_up, weight / weight.mean(), entered)
-
-
-def _codes(event: npt.ArrayLike, n: int) -> Float64:
-    code = inputs.numbers("event", event, n)
-    wrong = (code < 0) | (code != np.floor(code))
-    expected = "0 (not lapsed) or the code of a cause"
-    _refuse("event", wrong, expected, "another number", code)
-    return code
-
-
-def _entries(entry_days: npt.ArrayLike, duration: Float64, n: int) -> Float64:
-    entry = inputs.numbers("entry_days", entry_days, n)
-    _refuse("entry_days", entry < 0, "at least 0", "less", entry)
-    _refuse("entry_days", entry >= duration, "less than the duration", "as much or more", entry)
-    return entry
-
-
-def _follow_up(follow_up_days: npt.ArrayLike, duration: Float64, n: int) -> Float64:
-    follow_up = inputs.numbers("follow_up_days", follow_up_days, n)
-    short = np.isfinite(duration) & (follow_up < duration)
-    _refuse("follow_up_days", short, "at least the duration", "less", follow_up)
-    return follow_up
-
-
-def _refuse(what: str, wrong: Bool, expected: str, got: str, values: Float64) -> None:
-    if wrong.any():
-        row = int(wrong.argmax())
-        example = f"row {row}: {values[row]:g}"
-        raise DataError(Problem("outcomes", what, expected, got, count=int(wrong.sum()), example=example))
 
 
 def _nothing_to_learn(code: Float64, duration: Float64, step_days: int) -> list[Problem]:
