@@ -11,7 +11,7 @@ import pytest
 import lapse
 from lapse.config import Business
 from lapse.errors import GateError
-from lapse.jobs.drift import differences
+from lapse.jobs.drift import differences, refuse_drift
 from lapse.jobs.tracking import fetch
 from tests.jobs.conftest import Place
 
@@ -83,6 +83,18 @@ def test_a_column_of_the_customers_of_another_type_is_refused(shop: Place, tmp_p
         pytest.raises(GateError, match=r"feature customer__channel: expected text .*, got numbers"),
     ):
         lapse.snapshots(history, "2024-10-31", recipe=model.recipe)
+
+
+def test_a_table_of_the_customers_that_comes_or_goes_is_another_question(shop: Place) -> None:
+    """With it a customer may be known before the first event: more than its columns hangs on it."""
+    without = shop.business.model_copy(update={"customers": None})
+    for now, then, told in (
+        (shop.business, without, ["customers.mapped"]),
+        (without, shop.business, ["customers.mapped", "customers.features"]),
+    ):
+        with pytest.raises(GateError) as caught:
+            refuse_drift(now, then, "model 'shop'")
+        assert [problem.what for problem in caught.value.problems] == told
 
 
 def test_keys_of_one_side_alone_are_told() -> None:
