@@ -60,14 +60,15 @@ def counted(number: float, noun: str) -> str:
 
 
 def several(number: float, noun: str) -> str:
-    """Return an exact number of things, of which there may be none.
+    """Return a number of things, rounded to whole ones, of which there may be none.
 
     Examples
     --------
-    >>> several(0, "day"), several(1, "day"), several(1234.0, "reply")
-    ('0 days', '1 day', '1,234 replies')
+    >>> several(0, "day"), several(1, "day"), several(1234.0, "reply"), several(1.3, "day")
+    ('0 days', '1 day', '1,234 replies', '1 day')
     """
-    return f"{number:,.0f} {spaced(noun) if number == 1 else plural(noun)}"
+    told = f"{number:,.0f}"
+    return f"{told} {spaced(noun) if told == '1' else plural(noun)}"
 
 
 def whole(number: float) -> str:
