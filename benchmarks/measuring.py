@@ -223,7 +223,12 @@ def publish(rows: Iterable[Row], file: Path = SPEED) -> None:
     """Print the rows and put them into the file in place of all of their benchmarks; keep the others."""
     new = [asdict(row) for row in rows]
     for row in new:
-        print("{benchmark}, beside {peer}: {ratio} ({lapse_seconds} s, {peer_seconds} s)".format(**row))
+        beside = (
+            ", beside {peer}: {ratio} ({lapse_seconds} s, {peer_seconds} s)"
+            if row["peer"]
+            else ": {lapse_seconds} s"
+        )
+        print(row["benchmark"] + beside.format(**row))
     fresh = {row["benchmark"] for row in new}
     old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
     kept = [row for row in old if row["benchmark"] not in fresh]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -21,7 +20,7 @@ import typer
 
 from lapse import __version__
 from lapse.console import all_of, day_of, fail, say, stoppable, to_json, warn
-from lapse.errors import LapseError, Problem, UnknownCategories
+from lapse.errors import LapseError, Problem
 
 if TYPE_CHECKING:
     from lapse.config import Business
@@ -71,7 +70,6 @@ def main() -> None:
     A polite kill ends the program as an error does, so that temporary folders are removed.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    warnings.simplefilter("ignore", UnknownCategories)  # of all buckets together it is said with the scores
     arguments = ids_last(sys.argv[1:])
     try:
         sys.exit(app(arguments, standalone_mode=False))

@@ -106,7 +106,3 @@ class GateError(LapseError):
     """A check that protects the user refused: a leak, an overlap of windows, a model for other columns."""
 
     exit_code = 4
-
-
-class UnknownCategories(UserWarning):
-    """Rows have a category that did not occur when the model was fitted; it is taken for missing."""

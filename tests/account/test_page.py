@@ -101,14 +101,16 @@ class TestPage:
         assert f"{MOST - FIRST} earlier" in text
         assert f"Not shown: {len(of.timeline) - MOST} entries further back." in text
 
-    def test_one_of_a_thing_is_told_in_the_singular(self) -> None:
+    @pytest.mark.parametrize("days", [1.0, 1.3, 0.7])
+    def test_one_of_a_thing_is_told_in_the_singular(self, days: float) -> None:
         of = account()
         assert of.scored is not None
         of = replace(of, timeline=(of.timeline * MOST)[: MOST + 1])
-        of = replace(of, scored=replace(of.scored, scores={**SCORES, "remaining_lifetime_days": 1.0}))
+        of = replace(of, scored=replace(of.scored, scores={**SCORES, "remaining_lifetime_days": days}))
         text = page(of, horizon_days=1, version="1.2.3")
         assert "Not shown: 1 entry further back." in text
         assert "within 1 day<" in text
+        assert ">1 day<" in text
         assert not re.search(r"\b1 (days|entries|months|years)\b", text)
 
     def test_without_a_score_it_says_why(self) -> None:

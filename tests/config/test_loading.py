@@ -250,6 +250,21 @@ def test_a_wrong_or_missing_rate_hides_no_contradiction(tmp_path: Path, rate: ob
 
 
 @pytest.mark.parametrize(
+    ("limits", "keys"),
+    [
+        ({"platinum_share": 5, "gold_share": 25}, ["platinum_share", "gold_share"]),
+        ({"platinum_from": -1, "gold_from": 100}, ["platinum_from"]),
+    ],
+)
+def test_nothing_is_said_of_numbers_that_nobody_wrote(
+    tmp_path: Path, limits: dict[str, int], keys: list[str]
+) -> None:
+    raw = changed(("measure.tiers.clv", limits), ("value.limit", "1d"))
+    found = [problem.what for problem in refusal(tmp_path, raw).problems]
+    assert found == [*(f"measure.tiers.clv.{key}" for key in keys), "value.limit"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("- a\n- b\n", "file: expected keys with values, got list"),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import lapse
-from lapse.errors import DataError
+from lapse.errors import DataError, GateError
 from tests.dataset.making import history_of, orders
 
 
@@ -55,3 +55,40 @@ def test_some_quiet_days_are_allowed_where_the_end_is_not_declared(tmp_path: Pat
         assert len(lapse.snapshots(history, last + timedelta(days=7))) > 0
         with pytest.raises(DataError, match="quiet days"):
             lapse.snapshots(history, last + timedelta(days=8))
+
+
+def test_what_a_history_does_not_map_any_more_is_refused_all_at_once(tmp_path: Path) -> None:
+    table = orders(100, 366, 20).assign(till=lambda frame: frame["at"], room="hall", coach="ann")
+    key = {"customer_id": "customer", "time": "at"}
+
+    def history(order: dict[str, object], visit: dict[str, object]) -> lapse.History:
+        file = {"path": "orders.parquet"}
+        return history_of(tmp_path, table, events={"order": file | order, "visit": file | visit})
+
+    money, both = {"columns": {**key, "amount": "paid"}}, {"categories": ["room"], "features": ["coach"]}
+    with history({**money, **both}, {"columns": {**key, "amount": "paid", "end": "till"}}) as trained:
+        recipe = lapse.snapshots(trained).recipe
+    with history(money, {"columns": key}) as fewer:
+        for as_of in ("2024-10-31", None):
+            with pytest.raises(GateError) as caught:
+                lapse.snapshots(fewer, as_of, recipe=recipe)
+            assert caught.value.exit_code == 4
+            assert [(problem.what, problem.got) for problem in caught.value.problems] == [
+                ("events.visit.columns.amount", "none"),
+                ("events.visit.columns.end", "none"),
+                ("category order.room", "none"),
+                ("feature order__latest_coach", "no such column"),
+            ]
+            assert all(problem.hint and problem.expected for problem in caught.value.problems)
+
+
+def test_a_table_that_the_recipe_does_not_know_is_refused(tmp_path: Path) -> None:
+    table = orders(100, 366, 20)
+    with history_of(tmp_path, table) as history:
+        recipe, order = lapse.snapshots(history).recipe, history.business.events["order"]
+    own = {"path": "orders.parquet", "columns": dict(order.columns)}
+    with (
+        history_of(tmp_path, table, events={"order": own, "visit": own}) as more,
+        pytest.raises(GateError, match="event 'visit': expected no table, as when the model was trained"),
+    ):
+        lapse.snapshots(more, "2024-10-31", recipe=recipe)

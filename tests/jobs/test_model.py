@@ -182,6 +182,21 @@ def test_other_values_are_another_question_but_trusted_columns_are_not(place: Pl
     assert place.model.asked_by(trusting, name="m", version="1").name == "m"
 
 
+def test_features_that_a_config_does_not_give_any_more_are_named(gym: Place) -> None:
+    """The amount of a letter is no revenue: nothing else of the question hangs on it."""
+    letter = gym.business.events["price_rise"]
+    columns = {role: column for role, column in letter.columns.items() if role != "amount"}
+    events = {**gym.business.events, "price_rise": letter.model_copy(update={"columns": columns})}
+    with pytest.raises(GateError) as caught:
+        gym.model.asked_by(gym.business.model_copy(update={"events": events}), name="m", version="1")
+    lost = [
+        name for name in gym.model.recipe.names if name.startswith(("price_rise__sum", "price_rise__mean"))
+    ]
+    assert lost
+    assert [problem.what for problem in caught.value.problems] == [f"feature {name}" for name in lost]
+    assert all("train again" in problem.hint for problem in caught.value.problems)
+
+
 def test_a_frame_of_other_columns_is_refused(place: Place, today: Dataset) -> None:
     wrong = replace(today, features=today.features.iloc[:, 1:].assign(invented=1.0))
     with pytest.raises(GateError, match="invented"):

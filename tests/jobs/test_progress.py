@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from rich.progress import Progress
 
-from lapse.jobs.progress import reporting, time_left
+from lapse.jobs.progress import TimeLeft, reporting, time_left
 from lapse.jobs.run import STAGES
 
 
@@ -18,6 +19,23 @@ def test_training_tells_the_time_left_from_the_first_long_part_on() -> None:
         expected = "" if done < 4 else f"about {whole - spent:.0f} s left"
         assert time_left(spent, STAGES, done) == expected
     assert time_left(2 * whole / 4, (1, 1, 2), 2) == f"about {whole / 2:.0f} s left"
+
+
+def test_the_time_left_goes_down_while_a_part_goes_on() -> None:
+    now = 100.0
+    column = TimeLeft((1, 5, 4))
+    bar = Progress(column, get_time=lambda: now)
+    bar.add_task("", total=10, part=0, begun=0.0)
+    [task] = bar.tasks
+    seen = [str(column(task))]
+    now += 20.0
+    bar.update(task.id, completed=1, part=2, begun=task.elapsed)
+    for _ in range(4):
+        seen.append(str(column(task)))
+        now += 40.0
+    bar.update(task.id, completed=10, part=3)
+    assert seen == ["", *(f"about {left} s left" for left in (180, 140, 100, 80))]
+    assert str(column(task)) == ""
 
 
 @pytest.mark.parametrize("parts", [3, (1.0, 8.0, 1.0)])

@@ -34,8 +34,9 @@ _OF_NUMBERS = {
     "float_type",
 }
 
-_ALONE = ("value", "referral")
-"""A section that no other key refers to: where it is not whole, it is left out."""
+_ALONE: set[Loc] = {("value", "referral"), ("measure", "tiers", "clv"), ("measure", "tiers", "margin")}
+"""Sections that no other key refers to: where one lacks a key, or a number is wrong that its others are held
+against, it is left out."""
 
 
 def load(path: str | Path) -> Business:
@@ -88,8 +89,8 @@ def _validate(raw: dict[Any, Any], where: str) -> tuple[Business | None, list[Pr
 def _early_contradictions(raw: dict[Any, Any], where: str) -> Iterator[Problem]:
     """Mend the wrong keys of a YAML, as far as it goes, and look for contradictions in the rest.
 
-    No contradiction hangs on a rate or a cost, so a number stands in for those that are wrong or missing;
-    what else is wrong is taken out.
+    No contradiction hangs on a rate or a cost under ``value``, so a number stands in for those that are
+    wrong or missing. What else is wrong is taken out: elsewhere a number is held against its neighbours.
     """
     mended = json.loads(json.dumps(raw, default=str))
     tried: set[Loc] = set()
@@ -97,7 +98,7 @@ def _early_contradictions(raw: dict[Any, Any], where: str) -> Iterator[Problem]:
         try:
             business = Business.model_validate(mended)
         except ValidationError as error:
-            if not all(_mend(mended, item, tried) for item in error.errors()):
+            if not _mend(mended, error.errors()[0], tried):
                 return
         else:
             yield from contradictions(business, where)
@@ -105,16 +106,18 @@ def _early_contradictions(raw: dict[Any, Any], where: str) -> Iterator[Problem]:
 
 
 def _mend(tree: dict[Any, Any], item: Mapping[str, Any], tried: set[Loc]) -> bool:
-    """Put a number in the place of a wrong one, or take out what is wrong; say whether anything was done."""
+    """Put a number in the place of a wrong rate, or take out what is wrong; say whether anything was done."""
     loc, missing = item["loc"], item["type"] == "missing"
-    if (missing or item["type"] in _OF_NUMBERS) and loc not in tried:
+    is_number = missing or item["type"] in _OF_NUMBERS
+    if loc[0] == "value" and is_number and loc not in tried:
         tried.add(loc)
         section = _key_around(tree, loc[:-1])
         if section is not None and isinstance(held := section[0][section[1]], dict):
             held[loc[-1]] = 0.5
             return True
-    found = _key_around(tree, _ALONE if missing and loc[:-1] == _ALONE else loc)
-    if found is None or (missing and loc[:-1] != _ALONE):
+    left_out = is_number and loc[:-1] in _ALONE
+    found = _key_around(tree, loc[:-1] if left_out else loc)
+    if found is None or (missing and not left_out):
         return False
     found[0].pop(found[1], None)
     return True

@@ -47,5 +47,7 @@ def snapshots(
     ------
     DataError
         If the as-of lies before the data or after its end, no date is labelled, or nobody lapses.
+    GateError
+        If the recipe was made from tables, columns or roles that the history does not have.
     """
     return labelled(history, recipe) if as_of is None else unlabelled(history, as_of, recipe)

@@ -43,7 +43,7 @@ def _part(history: History, recipe: Recipe, bucket: Bucket, calendar: Calendar) 
         business=business,
         recipe=recipe,
         keys=key_frame(bucket, asked),
-        features=feature_frame(recipe, bucket, asked),
+        features=feature_frame(recipe, business, bucket, asked),
         fingerprint=history.fingerprint,
         calendar=calendar,
         cut=end,

@@ -20,7 +20,7 @@ from lapse.cohort.outcomes import Outcomes
 from lapse.cohort.purchases import PurchaseHistory
 from lapse.config import Business
 from lapse.errors import DataError, Problem
-from lapse.features import Recipe, compute
+from lapse.features import Recipe, compute, refuse_other_history
 from lapse.schema import Bool, Bucket, Int32, Int64, Snapshots
 
 
@@ -202,8 +202,15 @@ def key_frame(bucket: Bucket, snapshots: Snapshots) -> pd.DataFrame:
     return frame.astype({"as_of": "datetime64[s]"})
 
 
-def feature_frame(recipe: Recipe, bucket: Bucket, snapshots: Snapshots) -> pd.DataFrame:
-    """Return the features of each snapshot; the same function for training and for scoring."""
+def feature_frame(recipe: Recipe, business: Business, bucket: Bucket, snapshots: Snapshots) -> pd.DataFrame:
+    """Return the features of each snapshot; the same function for training and for scoring.
+
+    Raises
+    ------
+    GateError
+        If the history of ``business`` lacks what the recipe was made from.
+    """
+    refuse_other_history(recipe, business, bucket)
     frame: pd.DataFrame = compute(recipe, bucket, snapshots).to_pandas()
     return frame
 

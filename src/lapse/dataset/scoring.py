@@ -95,7 +95,7 @@ def _part(history: History, recipe: Recipe, bucket: Bucket, known: Snapshots, re
         business=business,
         recipe=recipe,
         keys=key_frame(bucket, asked),
-        features=feature_frame(recipe, bucket, asked),
+        features=feature_frame(recipe, business, bucket, asked),
         fingerprint=history.fingerprint,
         rung=_rungs(business, bucket, asked),
         excluded=_excluded(business, bucket, known, reach),

@@ -15,7 +15,8 @@ import pyarrow as pa
 from lapse.features import cadence, categories, custom, latest, pace, terms, windows
 from lapse.features.families import every_second, windows_of
 from lapse.features.grammar import CALENDAR, CUSTOMER, Feature, Stat, parse
-from lapse.features.recipe import Recipe, refuse_other_columns
+from lapse.features.recipe import Recipe
+from lapse.features.same_tables import refuse_other_columns
 from lapse.features.visibility import first_days, latest_days, latest_positions, observed_days
 from lapse.schema import NEVER, Bucket, Events, Float32, Int32, Snapshots
 
@@ -169,5 +170,6 @@ def _of_customer(
             yield str(Feature(CUSTOMER, "kinds", window)), pa.array(recent.astype(np.float32))
     place = latest.profile_positions(bucket, snapshots)
     for column in recipe.business.customers.features if recipe.business.customers else ():
-        name, values = str(Feature(CUSTOMER, column)), bucket.profile.column(column).combine_chunks()
-        yield name, latest.take(values, place, name in recipe.text)
+        if (name := str(Feature(CUSTOMER, column))) in recipe.names:
+            values = bucket.profile.column(column).combine_chunks()
+            yield name, latest.take(values, place, name in recipe.text)

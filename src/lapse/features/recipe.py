@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow as pa
 
 from lapse.config import Business
-from lapse.errors import ConfigError, DataError, GateError, Problem
+from lapse.errors import ConfigError, DataError, Problem
 from lapse.features.categories import count_values
 from lapse.features.families import Share, all_names, names_on_request
 from lapse.features.grammar import CUSTOMER, RESERVED, Feature, Stat, parse, slug
-from lapse.features.latest import is_text, kind_of
+from lapse.features.latest import is_text
 from lapse.features.visibility import first_day_of_all
 from lapse.schema import NEVER, Bucket, to_day
 
@@ -176,11 +176,11 @@ def _columns_of(business: Business) -> list[tuple[str, str]]:
 
 
 def _types(business: Business, bucket: Bucket) -> Iterator[tuple[str, bool | None]]:
-    for name, where, column in _attributes(business, bucket):
+    for name, where, column in attributes_of(business, bucket):
         yield name, is_text(column, where)
 
 
-def _attributes(business: Business, bucket: Bucket) -> Iterator[tuple[str, str, pa.Array | None]]:
+def attributes_of(business: Business, bucket: Bucket) -> Iterator[tuple[str, str, pa.Array | None]]:
     """Yield each attribute's feature, where it lies, and its values; None where the bucket has none."""
     for kind, event in business.events.items():
         there = bucket.events[kind].attributes if kind in bucket.events else {}
@@ -190,31 +190,6 @@ def _attributes(business: Business, bucket: Bucket) -> Iterator[tuple[str, str, 
     for column in business.customers.features if business.customers else ():
         values = bucket.profile.column(column) if column in bucket.profile.column_names else None
         yield str(Feature(CUSTOMER, column)), f"customers, column '{column}'", values
-
-
-def refuse_other_columns(recipe: Recipe, bucket: Bucket) -> None:
-    """Refuse a bucket whose tables are not those that a recipe was made from.
-
-    Raises
-    ------
-    GateError
-        Naming every table that is not there, and every attribute that is not or is of another type.
-    """
-    where = str(recipe.business.source)
-    hint = "give the tables and columns that the model was trained on, or train again"
-    problems = [
-        Problem(where, f"event '{kind}'", "its table, as when the model was trained", "none", hint)
-        for kind in recipe.business.events
-        if kind not in bucket.events
-    ]
-    for name, place, column in _attributes(recipe.business, bucket):
-        expected = "text" if name in recipe.text else "numbers"
-        got = "no such column" if column is None else kind_of(column)
-        if got not in ("", expected):
-            told = f"{expected} in {place}, as when the model was trained"
-            problems.append(Problem(where, f"feature {name}", told, got, hint))
-    if problems:
-        raise GateError(problems)
 
 
 def _choose(business: Business, counts: Mapping[tuple[str, str], Counter[str]]) -> Iterator[Share]:

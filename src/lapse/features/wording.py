@@ -55,19 +55,29 @@ def counted(number: float, noun: str) -> str:
         return f"unknown {plural(noun)}"
     if number == 0:
         return f"no {spaced(noun)}"
-    told = whole(number)
-    return f"{told} {spaced(noun) if told in ('1', 'about 1') else plural(noun)}"
+    return told_of(whole(number), noun)
 
 
 def several(number: float, noun: str) -> str:
-    """Return an exact number of things, of which there may be none.
+    """Return a number of things, rounded to whole ones, of which there may be none.
 
     Examples
     --------
-    >>> several(0, "day"), several(1, "day"), several(1234.0, "reply")
-    ('0 days', '1 day', '1,234 replies')
+    >>> several(0, "day"), several(1, "day"), several(1234.0, "reply"), several(1.3, "day")
+    ('0 days', '1 day', '1,234 replies', '1 day')
     """
-    return f"{number:,.0f} {spaced(noun) if number == 1 else plural(noun)}"
+    return told_of(f"{number:,.0f}", noun)
+
+
+def told_of(figure: str, noun: str) -> str:
+    """Return a figure that is told already, and of what.
+
+    Examples
+    --------
+    >>> told_of("1", "month"), told_of("about 1", "day"), told_of("2.9", "quarter")
+    ('1 month', 'about 1 day', '2.9 quarters')
+    """
+    return f"{figure} {spaced(noun) if figure in ('1', 'about 1') else plural(noun)}"
 
 
 def whole(number: float) -> str:

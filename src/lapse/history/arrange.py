@@ -107,8 +107,13 @@ def arrange(rows: pa.Table) -> Arranged:
 
 def deal(bucket: Int32, n_buckets: int) -> tuple[Int64, Int64]:
     """Return the positions of rows by bucket, each bucket's in their order, and where each bucket begins."""
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counted(bucket, n_buckets))])
+    starts = starts_of(counted(bucket, n_buckets))
     return _dealt(bucket, starts.copy()), starts
+
+
+def starts_of(counts: Int64) -> Int64:
+    """Return where each of some runs of rows begins, and behind them where the last one ends."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
@@ -181,7 +186,7 @@ def _move_up(order: Int64, moment: Int64, first: int, row: int) -> int:
 def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int64, Int64, Int32]:
     """Return the positions of rows by customer and moment, and the moment and the customer of each."""
     counts = counted(code, n_customers)
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    starts = starts_of(counts)
     order, moments = _counted_out(code, starts.copy(), moment)
     _sort_within(order, moments, starts)
     return order, moments, np.repeat(np.arange(n_customers, dtype=np.int32), counts)

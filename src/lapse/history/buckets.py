@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lapse.config import Business, Event, Table
-from lapse.history.arrange import COPIES, counted, one_array
+from lapse.history.arrange import COPIES, counted, one_array, starts_of
 from lapse.history.days import dates_of, day_numbers
 from lapse.history.normalise import ATTRIBUTE
 from lapse.history.store import read_stored
@@ -109,7 +109,7 @@ def _offsets(owners: pa.DictionaryArray, customers: pa.Array) -> Int64:
     counts = np.zeros(len(customers), np.int64)
     place = pc.index_in(owners.dictionary, customers).to_numpy()
     counts[place] = counted(owners.indices.to_numpy(), len(place))
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    return starts_of(counts)
 
 
 def _first_known(kinds: Iterable[Events], n_customers: int) -> Int32:

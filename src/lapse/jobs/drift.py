@@ -1,7 +1,8 @@
 """What a config asks and what a model was trained for, compared key by key.
 
 In: two configs. Out: the keys that differ, of those that decide what a prediction means, with both values.
-What is the same is not shown.
+What is the same is not shown. A column of the customers that the model never saw is no difference: its recipe
+does not read it. One of events is: it also tells rows apart that were copies of each other without it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def refuse_drift(business: Business, trained: Business, label: str) -> None:
     hint = "train anew, or score with the config it was trained with"
     problems = [
         Problem(str(business.source), key, f"{then}, as {label} was trained", now, hint)
-        for key, then, now in differences(question(trained), question(business))
+        for key, then, now in (
+            *differences(question(trained), question(business)),
+            *_lost_columns(trained, business),
+        )
     ]
     if problems:
         raise GateError(problems)
@@ -55,6 +59,13 @@ def differences(trained: Mapping[str, Any], asked: Mapping[str, Any]) -> list[tu
         for key in dict.fromkeys((*ours, *theirs))
         if ours.get(key, _NOTHING) != theirs.get(key, _NOTHING)
     ]
+
+
+def _lost_columns(trained: Business, asked: Business) -> Iterator[tuple[str, str, str]]:
+    """Yield the columns of the customers on both sides, where a trained one is not there any more."""
+    then, now = (sorted(one.customers.features) if one.customers else [] for one in (trained, asked))
+    if not set(then) <= set(now):
+        yield "customers.features", ", ".join(then), ", ".join(now) or _NOTHING
 
 
 def _leaves(tree: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
@@ -84,7 +95,7 @@ def question(business: Business) -> dict[str, Any]:
             mode="json", exclude={"cash_flows", "acquisition_cost", "referral"}
         )
         | {"revenue": list(business.revenue_events)},
-        "customers.features": sorted(business.customers.features) if business.customers else [],
+        "customers.mapped": business.customers is not None,
         "features": business.features.model_dump(mode="json", exclude={"trusted"}),
         "events": {
             name: {

@@ -25,7 +25,7 @@ import pyarrow as pa
 from lapse.cohort.outcomes import all_known
 from lapse.dataset import choice_day, scoring_day
 from lapse.errors import ConfigError, DataError, LapseError, Problem
-from lapse.features import Recipe, Seen, compute, recipe_of, seen_in
+from lapse.features import Recipe, Seen, compute, recipe_of, refuse_other_history, seen_in
 from lapse.history import History
 from lapse.jobs.parquet import write_tables
 from lapse.jobs.progress import Advance, silent
@@ -87,6 +87,8 @@ def write_features(
         If the config does not give a name.
     DataError
         If a date lies outside the data or is given twice, or the folder exists.
+    GateError
+        If the recipe was made from tables, columns or roles that the history does not have.
     """
     target, days = Path(folder), _days(history, as_of)
     if target.exists():
@@ -163,7 +165,9 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _write_bucket(history: History, recipe: Recipe, days: tuple[int, ...], folder: Path, number: int) -> None:
-    frames = _frames(recipe, history.bucket(number), days)
+    bucket = history.bucket(number)
+    refuse_other_history(recipe, history.business, bucket)
+    frames = _frames(recipe, bucket, days)
     file = folder / f"{number}.parquet"
     write_tables(file, frames)
     flush(file)

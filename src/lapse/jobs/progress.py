@@ -13,12 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 Advance = Callable[[str], None]
 """Says what begins now; everything said before is done."""
@@ -32,25 +28,57 @@ def silent(what: str) -> None:
     """Report nothing: the default of functions that are called from Python."""
 
 
-def time_left(spent: float, shares: Sequence[float], done: int) -> str:
+def time_left(spent: float, shares: Sequence[float], done: int, since: float = 0.0) -> str:
     """Return in words how long the rest takes, if it goes on as so far.
 
     Parameters
     ----------
     spent : float
-        Seconds.
+        Seconds that the parts took that are done.
     shares : sequence of float
         What each part takes of the whole, in any unit.
     done : int
         Parts that are done.
+    since : float, default 0.0
+        Seconds that have gone by in the part that goes on. Where it takes longer than it should, the rest is
+        what comes behind it.
 
     Examples
     --------
     >>> time_left(20.0, (1, 5, 4), 1), time_left(1.0, (1, 90, 9), 1)
     ('about 180 s left', '')
+    >>> time_left(20.0, (1, 5, 4), 1, since=30.0), time_left(20.0, (1, 5, 4), 1, since=130.0)
+    ('about 150 s left', 'about 80 s left')
     """
-    before, whole = sum(shares[:done]), sum(shares)
-    return f"about {spent * (whole / before - 1):.0f} s left" if before >= LEAST * whole else ""
+    before = sum(shares[:done])
+    if before < LEAST * sum(shares):
+        return ""
+    pace = spent / before
+    now, behind = sum(shares[done : done + 1]), sum(shares[done + 1 :])
+    return f"about {max(pace * now - since, 0.0) + pace * behind:.0f} s left"
+
+
+class TimeLeft(ProgressColumn):
+    """The time left as it is when the bar is drawn, so that it goes down while a part goes on.
+
+    Parameters
+    ----------
+    shares : sequence of float
+        As in :func:`time_left`. A task has the fields ``part``, the number of the part that goes on, from 1,
+        and ``begun``, the seconds after which that began.
+    """
+
+    def __init__(self, shares: Sequence[float]) -> None:
+        super().__init__()
+        self.shares = shares
+
+    def render(self, task: Task) -> Text:
+        """Return the time left of a task, nothing where it is done or not begun."""
+        if task.finished or not task.fields["part"]:
+            return Text()
+        begun = task.fields["begun"]
+        since = (task.elapsed or 0.0) - begun
+        return Text(time_left(begun, self.shares, task.fields["part"] - 1, since))
 
 
 @contextmanager
@@ -82,23 +110,22 @@ def _bar(console: Console, title: str, shares: Sequence[float]) -> Iterator[Adva
         BarColumn(),
         TextColumn("{task.fields[part]}/{task.fields[parts]}"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TimeLeft(shares),
         TextColumn("[dim]{task.description}"),
     )
-    start = time.monotonic()
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=sum(shares), title=title, part=0, parts=len(shares), left="")
+        task = progress.add_task("", total=sum(shares), title=title, part=0, parts=len(shares), begun=0.0)
         done = -1
 
         def advance(what: str) -> None:
             nonlocal done
             done += 1
-            left = time_left(time.monotonic() - start, shares, done)
+            begun = progress.tasks[0].elapsed or 0.0
             before = sum(shares[:done])
-            progress.update(task, completed=before, description=what, part=done + 1, left=left)
+            progress.update(task, completed=before, description=what, part=done + 1, begun=begun)
 
         yield advance
-        progress.update(task, completed=sum(shares), description="done", left="")
+        progress.update(task, completed=sum(shares), description="done")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from lapse.features.wording import plural, several
+from lapse.features.wording import several, told_of
 from lapse.measurement.groups import ALL
 from lapse.measurement.periods import UNITS
 from lapse.measurement.retention import MOST_NEW
@@ -146,7 +146,7 @@ def _lifetime(frame: pd.DataFrame | None, unit: str, last: float) -> Iterator[He
         yield Headline(
             "retention_lifetimes",
             f"lifetime that {rate} a {unit} implies",
-            f"{figure} {unit if figure == '1' else plural(unit)}",
+            told_of(figure, unit),
             f"{_between(row, 'constant')}; {agree}{pooled}",
         )
 

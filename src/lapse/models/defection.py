@@ -71,10 +71,10 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
 
     Attributes
     ----------
+    encoding_ : Encoding
+        Columns and categories at fit; others are taken for missing, and ``encoding_.unknown(X)`` counts them.
     classes_ : int64, shape (2,)
         0 and 1.
-    encoding_ : Encoding
-        Columns and categories.
     blend_ : Blend
         Boosters, logistic regression, and the kind that was given or chosen.
     calibration_ : Calibration

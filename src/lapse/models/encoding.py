@@ -1,9 +1,9 @@
 """A frame of features as float32, with columns and categories fixed when a model is fitted.
 
 In: a pandas frame of numeric, boolean, category and string columns; missing values are welcome. Out:
-:class:`Columns`, in which a category is its code and a missing or unknown one is NaN (a warning,
-:class:`~lapse.errors.UnknownCategories`, tells of unknown ones). What is float32 already
-is not copied; a matrix is made only of the rows that somebody asks for.
+:class:`Columns`, in which a category is its code and a missing or unknown one is NaN
+(:meth:`Encoding.unknown` counts unknown ones). What is float32 already is not copied; a matrix is made only
+of the rows that somebody asks for.
 
 Refused: a frame with other columns than at fit (:class:`~lapse.errors.GateError`, a model for other columns);
 infinite values, repeated names and columns that are neither numbers nor strings
@@ -12,7 +12,6 @@ infinite values, repeated names and columns that are neither numbers nor strings
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lapse.errors import DataError, GateError, Problem, UnknownCategories
-from lapse.features.wording import several
-from lapse.schema import Bool, Float32, Int64
+from lapse.errors import DataError, GateError, Problem
+from lapse.schema import Float32, Int64
 
 BLOCK_ROWS: int = 65_536
 """Rows of which a matrix is made at a time where all rows are gone through."""
@@ -132,12 +130,8 @@ class Encoding:
         Returns
         -------
         Columns
-            As long as the frame; float32 columns are views.
-
-        Warns
-        -----
-        UnknownCategories
-            Where a category did not occur at fit; LightGBM takes it for missing, and so does lapse.
+            As long as the frame; float32 columns are views. A category that did not occur at fit is NaN:
+            LightGBM takes it for missing, and so does lapse.
 
         Raises
         ------
@@ -157,8 +151,6 @@ class Encoding:
             )
         )
         self._refuse_infinite(columns)
-        if told := list(self._told_unknown(frame, columns)):
-            warnings.warn("\n".join(told), UnknownCategories, stacklevel=2)
         return columns
 
     def encode(self, frame: pd.DataFrame) -> Float32:
@@ -169,20 +161,10 @@ class Encoding:
         """Return, by column that has any, how many rows have a category that did not occur at fit."""
         frame = self._checked(frame)
         counts = {
-            name: int(_unseen(frame[name], _codes(frame[name], known)).sum())
+            name: int((np.isnan(_codes(frame[name], known)) & frame[name].notna()).sum())
             for name, known in self.categories.items()
         }
         return {name: count for name, count in counts.items() if count}
-
-    def _told_unknown(self, frame: pd.DataFrame, columns: Columns) -> Iterator[str]:
-        for position in self.categorical:
-            column = frame[self.names[position]]
-            if (unseen := _unseen(column, columns.values[position])).any():
-                first, rows = int(unseen.argmax()), several(int(unseen.sum()), "row")
-                yield (
-                    f"column '{self.names[position]}': {rows} with a category that did not occur at fit, "
-                    f"taken for missing; first: row {first}: {column.iloc[first]!r}"
-                )
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold of it."""
@@ -277,12 +259,6 @@ def _numbers(column: pd.Series[Any]) -> Float32:
         return numbers
     with np.errstate(over="ignore"):
         return column.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
-
-
-def _unseen(column: pd.Series[Any], codes: Float32) -> Bool:
-    """Return where a row has a category without a code."""
-    unseen: Bool = np.isnan(codes) & column.notna().to_numpy()
-    return unseen
 
 
 def _codes(column: pd.Series[Any], known: tuple[str, ...]) -> Float32:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,12 @@ import pandas as pd
 from lapse.errors import DataError, Problem
 from lapse.schema import Bool, Float64, Int32, Int64
 
+_T = TypeVar("_T")
+
 
 def labels(y: npt.ArrayLike, n: int) -> Float64:
     """Return 0/1 or boolean outcomes as float64, shape (n,), of which some must be 1 and some 0."""
-    others = Rule(lambda y: ~np.isin(y, (0.0, 1.0)) & ~np.isnan(y), "0 and 1, or booleans", "others")
+    others = Domain(lambda y: ~np.isin(y, (0.0, 1.0)) & ~np.isnan(y), "0 and 1, or booleans", "others")
     label = numbers("y", y, n, others)
     if not label.any():
         raise DataError(
@@ -48,15 +50,15 @@ def labels(y: npt.ArrayLike, n: int) -> Float64:
 
 def weights(sample_weight: npt.ArrayLike, n: int) -> Float64:
     """Return weights above 0 as float64, shape (n,)."""
-    rule = Rule(lambda weight: weight <= 0, "weights above 0", "0 or less")
-    return numbers("sample_weight", sample_weight, n, rule)
+    domain = Domain(lambda weight: weight <= 0, "weights above 0", "0 or less")
+    return numbers("sample_weight", sample_weight, n, domain)
 
 
 def elapsed(elapsed_days: npt.ArrayLike, n: int) -> Float64:
     """Return days that are over, one number or one a row, at least 0, as float64, shape (n,)."""
     given = np.asarray(elapsed_days)
     rows = np.full(n, given) if given.ndim == 0 else given
-    return numbers("elapsed_days", rows, n, Rule(lambda days: days < 0, "at least 0"))
+    return numbers("elapsed_days", rows, n, Domain(lambda days: days < 0, "at least 0"))
 
 
 def customers(customer: npt.ArrayLike, n: int) -> Int64:
@@ -74,23 +76,23 @@ def customers(customer: npt.ArrayLike, n: int) -> Int64:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What numbers must not be (of missing ones False), and in words what they should be and are instead."""
+class Domain:
+    """Where numbers lie outside (missing ones do not), and in words what they should be and are instead."""
 
-    broken: Callable[[Float64], Bool]
+    outside: Callable[[Float64], Bool]
     expected: str
     got: str = "less"
 
 
-def numbers(name: str, values: npt.ArrayLike, n: int, *rules: Rule) -> Float64:
-    """Return finite numbers that break no rule as float64, shape (n,)."""
-    number, problems = checked(name, values, n, *rules)
+def numbers(name: str, values: npt.ArrayLike, n: int, *domains: Domain) -> Float64:
+    """Return finite numbers that lie in all domains as float64, shape (n,)."""
+    number, problems = checked(name, values, n, *domains)
     if problems:
         raise DataError(problems)
     return number
 
 
-def checked(name: str, values: npt.ArrayLike, n: int, *rules: Rule) -> tuple[Float64, list[Problem]]:
+def checked(name: str, values: npt.ArrayLike, n: int, *domains: Domain) -> tuple[Float64, list[Problem]]:
     """Return numbers as float64, shape (n,), NaN where they are wrong, and all that is wrong."""
     array: Any = np.asarray(values)
     nothing = np.full(n, np.nan)
@@ -107,13 +109,28 @@ def checked(name: str, values: npt.ArrayLike, n: int, *rules: Rule) -> tuple[Flo
     finite = np.isfinite(number)
     number = np.where(finite, number, np.nan)
     found = [(~finite, "finite numbers", "missing or infinite ones")]
-    found += [(rule.broken(number), rule.expected, rule.got) for rule in rules]
+    found += [(domain.outside(number), domain.expected, domain.got) for domain in domains]
     problems = [
         Problem("outcomes", name, expected, got, count=int(wrong.sum()), example=_example(number, wrong))
         for wrong, expected, got in found
         if wrong.any()
     ]
     return np.where(np.any([wrong for wrong, _, _ in found], axis=0), np.nan, number), problems
+
+
+def tried(check: Callable[[], _T], otherwise: _T) -> tuple[_T, list[Problem]]:
+    """Return what a check returns, or something else where it refuses, and all that is wrong.
+
+    Examples
+    --------
+    >>> value, problems = tried(lambda: whole("n_steps", 0), 1)
+    >>> value, [problem.what for problem in problems]
+    (1, ['n_steps'])
+    """
+    try:
+        return check(), []
+    except DataError as error:
+        return otherwise, list(error.problems)
 
 
 def _example(number: Float64, wrong: Bool) -> str:
@@ -133,12 +150,12 @@ def days(as_of: npt.ArrayLike, n: int, name: str = "as_of") -> Int32:
         except (TypeError, ValueError, AttributeError) as error:
             raise DataError(Problem("outcomes", name, "dates", str(error))) from error
         values = (dates.dt.normalize() - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    rule = Rule(
+    domain = Domain(
         lambda day: (day != np.floor(day)) & ~np.isnan(day) | (np.abs(day) > np.iinfo(np.int32).max),
         "dates or whole day numbers since 1970",
         "others",
     )
-    return numbers(name, values.to_numpy(np.float64), n, rule).astype(np.int32)
+    return numbers(name, values.to_numpy(np.float64), n, domain).astype(np.int32)
 
 
 MOST = 100_000

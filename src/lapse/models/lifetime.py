@@ -64,6 +64,8 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     Attributes
     ----------
+    encoding_ : Encoding
+        Columns and categories at fit; others are taken for missing, and ``encoding_.unknown(X)`` counts them.
     causes_ : tuple of int
         Event codes of the lapses that were learned from.
     n_steps_observed_ : int

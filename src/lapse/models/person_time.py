@@ -11,7 +11,6 @@ lapses, and steps longer than everything that was seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,17 +19,18 @@ import numpy.typing as npt
 
 from lapse.errors import DataError, Problem
 from lapse.models import inputs
-from lapse.models.inputs import Rule
+from lapse.models.inputs import Domain
 from lapse.schema import Bool, Float64, Int64
 
 _T = TypeVar("_T")
 
-_A_CODE = Rule(
+_A_CODE = Domain(
     lambda code: (code < 0) | (code > np.floor(code)),
     "0 (not lapsed) or the code of a cause",
     "another number",
 )
-_A_DAY = Rule(lambda day: day < 1, "at least one day")
+_A_DAY = Domain(lambda day: day < 1, "at least one day")
+_NOT_BEFORE = Domain(lambda day: day < 0, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -136,32 +136,27 @@ def person_time(
     """
     problems: list[Problem] = []
 
-    def those(name: str, values: npt.ArrayLike, *rules: Rule) -> Float64:
-        number, wrong = inputs.checked(name, values, n, *rules)
-        problems.extend(wrong)
-        return number
+    def noted(found: tuple[_T, list[Problem]]) -> _T:
+        problems.extend(found[1])
+        return found[0]
 
-    def asked(check: Callable[[], _T], otherwise: _T) -> _T:
-        try:
-            return check()
-        except DataError as error:
-            problems.extend(error.problems)
-            return otherwise
-
-    step = asked(lambda: inputs.whole("step_days", step_days), 1)
-    code = those("event", event, _A_CODE)
-    duration = those("duration_days", duration_days, _A_DAY)  # NaN, where it is wrong, is less than nothing
+    step = noted(inputs.tried(lambda: inputs.whole("step_days", step_days), 1))
+    code = noted(inputs.checked("event", event, n, _A_CODE))
+    # A duration that is wrong is NaN, and so less than nothing.
+    duration = noted(inputs.checked("duration_days", duration_days, n, _A_DAY))
     entry, follow_up, weight, entered = np.zeros(n), None, np.ones(n), None
     if entry_days is not None:
-        late = Rule(lambda day: day >= duration, "less than the duration", "as much or more")
-        entry = those("entry_days", entry_days, Rule(lambda day: day < 0, "at least 0"), late)
+        late = Domain(lambda day: day >= duration, "less than the duration", "as much or more")
+        entry = noted(inputs.checked("entry_days", entry_days, n, _NOT_BEFORE, late))
     if follow_up_days is not None:
-        short = Rule(lambda day: day < duration, "at least the duration")
-        follow_up = those("follow_up_days", follow_up_days, short)
+        short = Domain(lambda day: day < duration, "at least the duration")
+        follow_up = noted(inputs.checked("follow_up_days", follow_up_days, n, short))
     if sample_weight is not None:
-        weight = asked(lambda: inputs.weights(sample_weight, n), weight)
+        weight = noted(inputs.tried(lambda: inputs.weights(sample_weight, n), weight))
     if entered_on is not None:
-        entered = asked(lambda: inputs.days(entered_on, n, "entered_on").astype(np.float64), None)
+        entered = noted(
+            inputs.tried(lambda: inputs.days(entered_on, n, "entered_on").astype(np.float64), None)
+        )
     if not problems:
         problems.extend(_nothing_to_learn(code, duration, step))
     if problems:

@@ -59,6 +59,8 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     Attributes
     ----------
+    encoding_ : Encoding
+        Columns and categories at fit; others are taken for missing, and ``encoding_.unknown(X)`` counts them.
     objective_ : str
         ``poisson``, ``regression`` (least squares), or ``zero`` where nothing was ever spent.
     scale_ : float
