@@ -117,7 +117,9 @@ def starts_of(counts: Int64) -> Int64:
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array."""
+    """Return a column as one array, without a copy where it is one already."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
     made = column.combine_chunks()
     return pa.concat_arrays(made.chunks) if isinstance(made, pa.ChunkedArray) else made
 
@@ -141,9 +143,12 @@ def _dealt(bucket: Int32, begin: Int64) -> Int64:
 
 
 @njit(cache=True, nogil=True)
-def _counted_out(code: Int32, begin: Int64, moment: Int64) -> tuple[Int64, Int64]:
-    """Return the positions of rows by customer, each customer's in their order, and the moment of each."""
-    order, moments = np.empty(len(code), np.int64), np.empty(len(code), np.int64)
+def _counted_out(code: Int32, begin: Int64, moment: Int64) -> tuple[Int32, Int64]:
+    """Return the positions of rows by customer, each customer's in their order, and the moment of each.
+
+    Half as wide positions are read in less time; a bucket has far fewer than 2**31 rows.
+    """
+    order, moments = np.empty(len(code), np.int32), np.empty(len(code), np.int64)
     for row in range(len(code)):
         place = begin[code[row]]
         begin[code[row]] += 1
@@ -153,7 +158,7 @@ def _counted_out(code: Int32, begin: Int64, moment: Int64) -> tuple[Int64, Int64
 
 
 @njit(cache=True, nogil=True)
-def _sort_within(order: Int64, moment: Int64, starts: Int64) -> None:
+def _sort_within(order: Int32, moment: Int64, starts: Int64) -> None:
     """Sort each customer's rows by moment, where they are not in order yet.
 
     What comes late is moved up to its place; where that moves more than some rows for each, they are merged.
@@ -172,7 +177,7 @@ def _sort_within(order: Int64, moment: Int64, starts: Int64) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _move_up(order: Int64, moment: Int64, first: int, row: int) -> int:
+def _move_up(order: Int32, moment: Int64, first: int, row: int) -> int:
     """Put a row behind those of its customer that are not later; return how many it has passed."""
     position, late = order[row], moment[row]
     place = row
@@ -183,7 +188,7 @@ def _move_up(order: Int64, moment: Int64, first: int, row: int) -> int:
     return row - place
 
 
-def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int64, Int64, Int32]:
+def _in_order(code: Int32, n_customers: int, moment: Int64) -> tuple[Int32, Int64, Int32]:
     """Return the positions of rows by customer and moment, and the moment and the customer of each."""
     counts = counted(code, n_customers)
     starts = starts_of(counts)
@@ -226,16 +231,16 @@ def _ranked(codes: Int32, rank: Int32) -> Int32:
 
 
 @njit(cache=True, nogil=True)
-def _ranked_at(codes: Int32, rank: Int32, rows: Int64) -> Int32:
+def _ranked_at(codes: Int32, rank: Int32, rows: Int32) -> Int32:
     ranked = np.empty(len(rows), np.int32)
     for place in range(len(rows)):
         ranked[place] = rank[codes[rows[place]]]
     return ranked
 
 
-def _taken(column: pa.Array, rows: Int64) -> pa.Array:
+def _taken(column: pa.Array, rows: Int32) -> pa.Array:
     if not pa.types.is_dictionary(column.type):
-        return column.take(pa.array(rows))
+        return pc.take(column, pa.array(rows), boundscheck=False)
     values, codes, rank = _ascending(column)
     taken = _ranked_at(codes, rank, rows)
     nulls = taken < 0 if column.null_count else None

@@ -4,8 +4,8 @@ In: a :class:`~lapse.history.normalise.Plan` and the condition of its odd rows, 
 be asked about. Out: in a folder, for each bucket a file of the rows that were dealt to it, some hundred
 thousand of the table at a time, and the sum of their hashes. Nothing is sorted yet.
 
-So a table that has no odd rows, as most have none, is read once. A customer's bucket is the hash of its id
-modulo the number of buckets.
+So a table that has no odd rows, as most have none, is read once. A customer's bucket is where the hash of its
+id lies when all hashes are cut into as many ranges of one length.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
 
 from lapse.history.arrange import deal, one_array
 from lapse.history.normalise import Plan
 from lapse.history.sources import literal, quote
+from lapse.schema import Int32
 
 ROWS_AT_ONCE = 500_000
 """Rows that are dealt out at a time."""
@@ -28,7 +31,9 @@ ROWS_AT_ONCE = 500_000
 _FEW = 1_000
 """Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
 
-_BUCKET, _HASH = "bucket", "hash"
+_DRAWN, _HASH = "drawn", "hash"
+_DRAWN_BITS = 31
+_ODD = -1
 TWO_64 = 2**64
 
 
@@ -76,8 +81,9 @@ def deal_out(
         Odd rows, which were not dealt.
     """
     columns = ", ".join(map(quote, plan.columns))
-    bucket = f"CASE WHEN {odd} THEN -1 ELSE CAST(hash(customer_id) % {n_buckets} AS INTEGER) END AS {_BUCKET}"
-    query = f"SELECT {columns}, {row_hash(plan)} AS {_HASH}, {bucket} FROM ({plan.query}) WHERE {of}"
+    drawn = f"CAST(hash(customer_id) >> {64 - _DRAWN_BITS} AS INTEGER)"
+    drawn = f"CASE WHEN {odd} THEN {_ODD} ELSE {drawn} END AS {_DRAWN}"
+    query = f"SELECT {columns}, {row_hash(plan)} AS {_HASH}, {drawn} FROM ({plan.query}) WHERE {of}"
     connection.complete()  # what was asked before
     reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
     n_odd, total = 0, 0
@@ -106,19 +112,29 @@ def dealt_file(place: Path, number: int) -> Path:
 def _append(rows: pa.Table, place: Path, n_buckets: int) -> tuple[int, int]:
     """Append each row to the file of its bucket.
 
-    Returns how many rows are odd, of bucket -1, and the sum of the hashes of the others.
+    Returns how many rows are odd and the sum of the hashes of the others.
     """
-    order, starts = deal(rows[_BUCKET].to_numpy() + 1, n_buckets + 1)
+    order, starts = deal(_behind_odd(rows[_DRAWN].to_numpy(), n_buckets), n_buckets + 1)
     n_odd = int(starts[1])
     sound, begin = order[n_odd:], starts[1:] - n_odd
     hashes = rows[_HASH].to_numpy()
     total = int((hashes[sound] if n_odd else hashes).sum(dtype=np.uint64))
-    dealt = _lighter(rows.drop_columns([_BUCKET, _HASH])).take(pa.array(sound)).combine_chunks()
+    lighter = _lighter(rows.drop_columns([_DRAWN, _HASH]))
+    dealt = pc.take(lighter, pa.array(sound), boundscheck=False).combine_chunks()
     for number in np.flatnonzero(np.diff(begin)).tolist():
         mine = dealt.slice(begin[number], begin[number + 1] - begin[number])
         with dealt_file(place, number).open("ab") as file, pa.ipc.new_stream(file, mine.schema) as out:
             out.write_table(mine)
     return n_odd, total
+
+
+@njit(cache=True, nogil=True)
+def _behind_odd(drawn: Int32, n_buckets: int) -> Int32:
+    """Return 1 and the bucket of each row, 0 of an odd one."""
+    places = np.empty(len(drawn), np.int32)
+    for row in range(len(drawn)):
+        places[row] = (np.int64(drawn[row]) * n_buckets >> _DRAWN_BITS) + 1  # of -1, and no other, that is 0
+    return places
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -67,12 +67,13 @@ class Tally:
 
 
 def odd(rules: Sequence[Rule]) -> str:
-    """Return the SQL condition of the rows that any of the rules looks for; most tables have none."""
-    return " OR ".join(f"({condition})" for rule in rules for condition in _looked_for(rule)) or "false"
+    """Return the SQL condition of the rows that any of the rules looks for, null or false for the others.
 
-
-def _looked_for(rule: Rule) -> tuple[str, ...]:
-    return (_filled(rule).condition, *([rule.unless] if rule.unless else []))
+    Most tables have none. Conditions are not filled: DuckDB then asks each only of the rows that the parts
+    before it leave open.
+    """
+    conditions = [condition for rule in rules for condition in (rule.condition, rule.unless) if condition]
+    return " OR ".join(f"({condition})" for condition in conditions) or "false"
 
 
 def tally(connection: duckdb.DuckDBPyConnection, plan: Plan, rules: Sequence[Rule]) -> Tally:
