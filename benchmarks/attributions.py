@@ -3,8 +3,8 @@
 100,000 rows of 80 features (amounts, counts, normal numbers, every fifth with gaps) and a 0/1 label that
 hangs on some of them. Three LightGBM models learn it: 500 regularised trees of 31 leaves, the same number
 without any regularisation, whose trees grow deep and thin, and 350 trees of 7 leaves, as ``Defection`` grows
-them. Each way explains all rows from a booster in memory with all cores: whatever it prepares is timed with
-it. shap's ``TreeExplainer`` is no peer: for such models it calls ``pred_contrib``.
+them. Each way explains all rows from a booster in memory, with as many cores as it takes by itself: whatever
+it prepares is timed with it. shap's ``TreeExplainer`` is no peer: for such models it calls ``pred_contrib``.
 
 Answers are compared with those of ``pred_contrib`` on 200 rows, and their sums with the raw score on all.
 

@@ -11,8 +11,8 @@ the tables are valued and held against what really happens to them, years beyond
   the total's interval`` is relative to the total, the mean of the seeds.
 - ``total over what happened``: of CLVs, all seeds together, with bounds from resampled seeds.
 
-Run ``python -m benchmarks.coverage [--seeds 1 2 3] [--customers 6000]``. It prints a line a world and a table
-a business, and writes rows to ``quality.json`` (:mod:`benchmarks.judged`).
+Run ``python -m benchmarks.coverage [--seeds 1 2 3] [--customers 6000]``, a world on each core. It prints a
+line a world and a table a business, and writes rows to ``quality.json`` (:mod:`benchmarks.judged`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import pandas as pd
 from benchmarks.judged import NUMBERS, publish
 from benchmarks.truth import MAKERS, make_world
 from scipy.stats import binomtest
+from sklearn.utils.parallel import Parallel, delayed
 
 from lapse.evaluation.bootstrap import bounds
 from lapse.jobs.estimators import LEVEL, fit
@@ -140,9 +141,10 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for name in MAKERS:
         worlds = []
-        for seed in asked.seeds:
-            worlds.append(measure(name, seed, asked.customers))
-            print(name, seed, {key: round(of[0], 3) for key, of in table(worlds[-1:]).items()}, flush=True)
+        each = (delayed(measure)(name, seed, asked.customers) for seed in asked.seeds)
+        for seed, world in zip(asked.seeds, Parallel(n_jobs=-1, return_as="generator")(each), strict=True):
+            worlds.append(world)
+            print(name, seed, {key: round(of[0], 3) for key, of in table([world]).items()}, flush=True)
         found = table(worlds)
         print(pd.DataFrame(found, index=["value", "lower", "upper"]).T.round(4).to_string(), flush=True)
         data = f"synthetic {name}: {asked.customers:,} customers, {len(worlds)} seeds"

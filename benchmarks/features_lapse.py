@@ -41,7 +41,7 @@ def whole_way(company: str, out: str, dates: Sequence[str]) -> Callable[[], str]
 
 
 def loop_alone(company: str, dates: Sequence[str]) -> Callable[[], int]:
-    """Compute the features of buckets that are loaded; return how many rows."""
+    """Compute the features of buckets that are loaded, and keep none; return how many rows."""
     days = tuple(to_day(date.fromisoformat(day)) for day in dates)
     with lapse.read(lapse.load(asking(Path(company)))) as history:
         business, buckets = history.business, list(history.buckets())

@@ -26,10 +26,11 @@ OPENING = """# Benchmarks
 
 How fast lapse is beside what a user would otherwise write or install. `make bench` runs all of it,
 `make bench-small` a small version in a few minutes; both need the extra `bench`. Each figure is the median
-of several runs, each run a process of its own, lapse and its peers in turn; imports and the loading of
-compiled code are not timed. Memory is the most that the process was resident in, its imports included. A
-*ratio* is the peer's seconds over lapse's: above 1, lapse is faster. Where there is a goal, it is the least
-ratio that lapse is held to. Answers are compared before anything is published.
+of as many runs as its table says, each run a process of its own, lapse and its peers in turn where they do
+the same; imports and, unless it is said, the loading of compiled code are not timed. Memory is the most that
+the process was resident in, its imports included. A *ratio* is the peer's seconds over lapse's: above 1,
+lapse is faster. Where there is a goal, it is the least ratio that lapse is held to. Answers are compared
+before anything is published.
 
 This page is written by `python -m benchmarks.page` from [speed.json](../benchmarks/speed.json).
 """

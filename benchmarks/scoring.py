@@ -2,8 +2,8 @@
 
 A model is trained on 6,000 customers of a made-up company (:mod:`benchmarks.histories`). Companies of the
 same making with 1, 10 and 50 million events (20,000, 200,000 and 1,000,000 customers) are then read and
-scored as a nightly job does, with the default budget of memory, each by a process of its own. There is no
-peer: nothing else goes from tables to such a list.
+scored as a nightly job does, with the default budget of memory, each by a process of its own, which loads its
+compiled code on the way. There is no peer: nothing else goes from tables to such a list.
 
     python -m benchmarks.scoring
     python -m benchmarks.scoring --small
@@ -33,8 +33,8 @@ CHAPTER = Chapter(
     text="""
 One nightly job from raw Parquet to the written score table: churn probability, remaining lifetime, CLV,
 intervals and three reasons in words for every customer at risk, with 50 events a customer of three kinds and
-the default budget of 4 GB. The note says where the time went, and how it grew from the size before: seconds
-go as events to that power.
+the default budget of 4 GB. Compiled code is loaded on the way, a second or so of each run. The note says
+where the time went, and how it grew from the size before: seconds go as events to that power.
 """,
     benchmarks=("scoring",),
     loses="""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lapse.history import arrange as module
 from lapse.history.arrange import COPIES, arrange, deal
 
 COLUMNS = ("customer_id", "time", "amount", "end", "plan")
@@ -116,3 +117,11 @@ def test_rows_are_dealt_in_their_order(buckets: list[int]) -> None:
     assert starts.tolist() == [sum(b < k for b in buckets) for k in range(8)]
     expected = sorted(range(len(buckets)), key=lambda row: buckets[row])
     assert order.tolist() == expected
+
+
+def test_more_rows_than_positions_tell_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_ROWS", 3)
+    rows = pa.table({"customer_id": [2, 1, 2, 2]})
+    assert len(arrange(rows.slice(1)).table) == 2
+    with pytest.raises(ValueError, match="a bucket of 4 rows, expected 3 at most"):
+        arrange(rows)

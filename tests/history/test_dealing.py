@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from lapse.history import dealing
-from lapse.history.dealing import deal_out, dealt_to
+from lapse.history.arrange import arrange
+from lapse.history.dealing import deal_out, dealt_file, dealt_to
 from lapse.history.normalise import Plan
 from lapse.history.sources import Source
 
@@ -72,3 +73,32 @@ def test_a_bucket_to_which_nothing_was_dealt_is_empty(tmp_path: Path) -> None:
     assert (n_odd, dealt.hash, list(tmp_path.iterdir())) == (20, 0, [])
     empty = dealt_to(tmp_path, dealt, 1)
     assert (len(empty), empty.column_names) == (0, list(COLUMNS))
+
+
+@pytest.mark.parametrize("n_buckets", [1, 3, 12, 1_000])
+def test_the_range_of_the_hash_is_the_bucket_and_before_all_stand_odd_rows(n_buckets: int) -> None:
+    upper = np.array([-1, 0, 2**31 - 1, 2**30], np.int32)
+    found = dealing._behind_odd(upper, n_buckets) - 1
+    assert found.tolist() == [-1, 0, n_buckets - 1, n_buckets // 2]
+
+
+@pytest.mark.parametrize("ids", [range(1, 2_001), [f"c{number}" for number in range(2_000)]])
+def test_customers_are_dealt_evenly(tmp_path: Path, ids: list[object]) -> None:
+    table = pa.table({"customer_id": list(ids), "amount": np.ones(2_000), "word": ["w"] * 2_000})
+    connection = duckdb.connect()
+    dealt, _ = deal_out(connection, some_plan(connection, table), "false", tmp_path, 8)
+    sizes = [len(dealt_to(tmp_path, dealt, number)) for number in range(8)]
+    assert sum(sizes) == 2_000
+    assert 190 < min(sizes) <= max(sizes) < 310
+
+
+def test_what_is_arranged_does_not_lie_in_the_file_that_it_is_written_over(tmp_path: Path) -> None:
+    table, connection = some_rows(500), duckdb.connect()
+    dealt, _ = deal_out(connection, some_plan(connection, table), "false", tmp_path, 1)
+    whole = arrange(dealt_to(tmp_path, dealt, 0))
+    before = whole.table.to_pylist(), whole.copied.to_pylist()
+    file = dealt_file(tmp_path, 0)
+    with file.open("r+b") as over:
+        over.write(b"\xff" * file.stat().st_size)
+    assert (whole.table.to_pylist(), whole.copied.to_pylist()) == before
+    assert len(whole.copied) > 0

@@ -98,6 +98,16 @@ def test_parts_are_put_together_in_their_order(tmp_path: Path) -> None:
     assert b"part" not in metadata
 
 
+def test_what_lies_beside_parts_is_put_together_even_if_it_is_nothing(tmp_path: Path) -> None:
+    parts, file, rows = Unfinished(tmp_path, STAMP), tmp_path / "file.parquet", pa.table({"a": [1, 2]})
+    parts.put_beside_together(3, file, rows.slice(0, 0))
+    assert pq.read_table(file).equals(rows.slice(0, 0))
+    with parts.beside(1) as write:
+        write([rows])
+    parts.put_beside_together(3, file, rows.slice(0, 0))
+    assert pq.read_table(file).equals(rows)
+
+
 def test_no_reader_takes_parts_for_scores(tmp_path: Path) -> None:
     pq.write_table(table(1), tmp_path / "scores.parquet")
     Unfinished(tmp_path, STAMP).write(0, [table(2)], lambda: TOLD)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import lapse
@@ -14,7 +15,7 @@ from lapse.dataset import Dataset
 from lapse.errors import ConfigError, DataError
 from lapse.jobs.partition import Notes, summary
 from lapse.jobs.score import score
-from lapse.value import CHANGES, FLOW_COLUMNS, Change
+from lapse.value import CHANGES, FLOW_COLUMNS, Change, no_flows
 from tests.jobs.conftest import Place
 
 AS_OF = "2024-10-31"
@@ -59,6 +60,8 @@ def test_scoring_writes_the_same_rows_where_it_is_asked(place: Place, today: Dat
         expected.sort_values(keys, ignore_index=True)[[*keys, "cash_flow", "margin", "survival"]],
         check_dtype=False,
     )
+    schema = pq.read_schema(there / f"as_of={AS_OF}" / "cash_flows.parquet")
+    assert no_flows(schema.field("customer_id").type).schema.equals(schema)
     assert [one.name for one in (tmp_path / "scores" / f"as_of={AS_OF}").iterdir()] == [file.name]
     assert not [one for one in (there / f"as_of={AS_OF}").iterdir() if one.name.startswith(".")]
 

@@ -28,6 +28,9 @@ KNOWN_LATER = ("end", "end_known_at", "cause")
 """Columns that come last in the order of rows: which of two events at one moment counts as the later one must
 not hang on an end that nobody knew then."""
 
+MOST_ROWS = 2**31 - 1
+"""Rows of a bucket that positions can tell apart; their arrays alone would take a hundred gigabytes."""
+
 _MOVES = 16
 """Rows that one which comes late passes on its way to its place, on average, before merging is faster."""
 
@@ -80,7 +83,14 @@ def arrange(rows: pa.Table) -> Arranged:
     ----------
     rows : pyarrow.Table
         ``customer_id``, ``time`` where the table has one, other columns. Text is dictionary-encoded.
+
+    Raises
+    ------
+    ValueError
+        If there are more than :data:`MOST_ROWS`.
     """
+    if len(rows) > MOST_ROWS:
+        raise ValueError(f"a bucket of {len(rows):,} rows, expected {MOST_ROWS:,} at most")
     rows = rows.unify_dictionaries().combine_chunks()
     ids, codes, rank = _ascending(one_array(rows["customer_id"]))
     code = _ranked(codes, rank)
@@ -118,10 +128,7 @@ def starts_of(counts: Int64) -> Int64:
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array, without a copy where it is one already."""
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    made = column.combine_chunks()
-    return pa.concat_arrays(made.chunks) if isinstance(made, pa.ChunkedArray) else made
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 @njit(cache=True, nogil=True)
@@ -146,7 +153,7 @@ def _dealt(bucket: Int32, begin: Int64) -> Int64:
 def _counted_out(code: Int32, begin: Int64, moment: Int64) -> tuple[Int32, Int64]:
     """Return the positions of rows by customer, each customer's in their order, and the moment of each.
 
-    Half as wide positions are read in less time; a bucket has far fewer than 2**31 rows.
+    Positions of half the width are read in less time; see :data:`MOST_ROWS`.
     """
     order, moments = np.empty(len(code), np.int32), np.empty(len(code), np.int64)
     for row in range(len(code)):

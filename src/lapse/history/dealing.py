@@ -4,8 +4,8 @@ In: a :class:`~lapse.history.normalise.Plan` and the condition of its odd rows, 
 be asked about. Out: in a folder, for each bucket a file of the rows that were dealt to it, some hundred
 thousand of the table at a time, and the sum of their hashes. Nothing is sorted yet.
 
-So a table that has no odd rows, as most have none, is read once. A customer's bucket is where the hash of its
-id lies when all hashes are cut into as many ranges of one length.
+So a table that has no odd rows, as most have none, is read once. A customer's bucket is the range in which
+the upper bits of its id's hash lie, when all that they can be is cut into as many equal ranges.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ ROWS_AT_ONCE = 500_000
 _FEW = 1_000
 """Different values of text in rows that are dealt at once, up to which a dictionary of them is light."""
 
-_DRAWN, _HASH = "drawn", "hash"
-_DRAWN_BITS = 31
+_UPPER, _HASH = "upper", "hash"
+_UPPER_BITS = 31
 _ODD = -1
 TWO_64 = 2**64
 
@@ -81,9 +81,9 @@ def deal_out(
         Odd rows, which were not dealt.
     """
     columns = ", ".join(map(quote, plan.columns))
-    drawn = f"CAST(hash(customer_id) >> {64 - _DRAWN_BITS} AS INTEGER)"
-    drawn = f"CASE WHEN {odd} THEN {_ODD} ELSE {drawn} END AS {_DRAWN}"
-    query = f"SELECT {columns}, {row_hash(plan)} AS {_HASH}, {drawn} FROM ({plan.query}) WHERE {of}"
+    upper = f"CAST(hash(customer_id) >> {64 - _UPPER_BITS} AS INTEGER)"
+    marked = f"CASE WHEN {odd} THEN {_ODD} ELSE {upper} END AS {_UPPER}"
+    query = f"SELECT {columns}, {row_hash(plan)} AS {_HASH}, {marked} FROM ({plan.query}) WHERE {of}"
     connection.complete()  # what was asked before
     reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
     n_odd, total = 0, 0
@@ -114,12 +114,12 @@ def _append(rows: pa.Table, place: Path, n_buckets: int) -> tuple[int, int]:
 
     Returns how many rows are odd and the sum of the hashes of the others.
     """
-    order, starts = deal(_behind_odd(rows[_DRAWN].to_numpy(), n_buckets), n_buckets + 1)
+    order, starts = deal(_behind_odd(rows[_UPPER].to_numpy(), n_buckets), n_buckets + 1)
     n_odd = int(starts[1])
     sound, begin = order[n_odd:], starts[1:] - n_odd
     hashes = rows[_HASH].to_numpy()
     total = int((hashes[sound] if n_odd else hashes).sum(dtype=np.uint64))
-    lighter = _lighter(rows.drop_columns([_DRAWN, _HASH]))
+    lighter = _lighter(rows.drop_columns([_UPPER, _HASH]))
     dealt = pc.take(lighter, pa.array(sound), boundscheck=False).combine_chunks()
     for number in np.flatnonzero(np.diff(begin)).tolist():
         mine = dealt.slice(begin[number], begin[number + 1] - begin[number])
@@ -129,11 +129,11 @@ def _append(rows: pa.Table, place: Path, n_buckets: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _behind_odd(drawn: Int32, n_buckets: int) -> Int32:
-    """Return 1 and the bucket of each row, 0 of an odd one."""
-    places = np.empty(len(drawn), np.int32)
-    for row in range(len(drawn)):
-        places[row] = (np.int64(drawn[row]) * n_buckets >> _DRAWN_BITS) + 1  # of -1, and no other, that is 0
+def _behind_odd(upper: Int32, n_buckets: int) -> Int32:
+    """Return one more than the bucket of each row, and 0 of an odd one."""
+    places = np.empty(len(upper), np.int32)
+    for row in range(len(upper)):
+        places[row] = (np.int64(upper[row]) * n_buckets >> _UPPER_BITS) + 1  # of -1, and no other, that is 0
     return places
 
 

@@ -53,7 +53,8 @@ def read(
         Budget for reading, and for what is then done bucket by bucket, such as scoring: ``"1500MB"``,
         ``"8GB"``; at least 1 GB. The smaller, the more buckets.
     rows_per_bucket : int, optional
-        Rows that are worked on at once, on average at most; at least 1. Default what the budget allows.
+        Rows that are worked on at once, on average at most; at least 1. Default what the budget allows: more
+        than that may not keep it.
     today : date, optional
         Nothing can be known after this day, and ``observed_until`` cannot lie after it; default the current
         date in the business's time zone.

@@ -150,7 +150,7 @@ def _arrange(
 ) -> _Part:
     """Bring one bucket's rows into their order, write them over what was dealt, and count.
 
-    What is arranged is a copy. Rows that are left out may lie in the file: their hash is taken before.
+    What is arranged is a copy, column by column: nothing of it lies in the file.
     """
     arranged = arrange(dealt_to(place, dealt, number))
     table, copies = arranged.table, arranged.copies

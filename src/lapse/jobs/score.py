@@ -31,6 +31,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lapse import __version__
 from lapse.dataset import Unlabelled, bucket_parts, scoring_day
@@ -45,7 +46,7 @@ from lapse.jobs.reach import scores_problems
 from lapse.jobs.threads import each_bucket
 from lapse.jobs.unfinished import Told, Unfinished, added
 from lapse.schema import SCORE_COLUMNS, to_date
-from lapse.value import flow_tables
+from lapse.value import flow_tables, no_flows
 
 _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(
@@ -98,7 +99,7 @@ def score(
         try:
             told = _score_buckets(history, model, day, unfinished, advance)
             _put_together(history, model, day, unfinished, told, partition / _HIDDEN)
-            _put_flows_together(model, day, unfinished, history.n_buckets)
+            _put_flows_together(model, day, unfinished, history.n_buckets, partition / _HIDDEN)
         except Exception:
             unfinished.remove()
             raise
@@ -121,7 +122,7 @@ def _put_together(
     unfinished.put_together(history.n_buckets, file, ("scored_at", now), notes)
 
 
-def _put_flows_together(model: Model, day: int, unfinished: Unfinished, n_buckets: int) -> None:
+def _put_flows_together(model: Model, day: int, unfinished: Unfinished, n_buckets: int, scores: Path) -> None:
     """Write the cash flows of all buckets, where they are asked for, and replace those of the date."""
     folder = model.business.value.cash_flows
     if folder is None:
@@ -130,7 +131,8 @@ def _put_flows_together(model: Model, day: int, unfinished: Unfinished, n_bucket
     partition.mkdir(parents=True, exist_ok=True)
     hidden = partition / _HIDDEN_FLOWS
     try:
-        unfinished.put_beside_together(n_buckets, hidden)
+        nothing = no_flows(pq.read_schema(scores).field("customer_id").type)
+        unfinished.put_beside_together(n_buckets, hidden, nothing)
         hidden.replace(partition / "cash_flows.parquet")
     except Exception:
         hidden.unlink(missing_ok=True)

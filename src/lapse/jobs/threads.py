@@ -2,8 +2,9 @@
 
 In: what to do with a bucket. Out: what it returns, in the order of the buckets.
 
-What else makes threads shares the cores with them. OpenMP (LightGBM) is limited in each worker, which alone
-it holds for. The pools of linear algebra know one limit for the whole process: it is taken back at the end.
+What else makes threads shares the cores with them, but for attributions, which start as many again. OpenMP
+(LightGBM) is limited in each worker, which alone it holds for. The pools of linear algebra know one limit for
+the whole process: it is taken back at the end.
 """
 
 from __future__ import annotations

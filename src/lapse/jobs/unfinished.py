@@ -122,12 +122,11 @@ class Unfinished:
             flush(hidden)
             hidden.replace(self._beside(number))
 
-    def put_beside_together(self, n_parts: int, file: Path) -> None:
-        """Write what lies beside all parts into one file, and see it safely on disk."""
-        there = (part for number in range(n_parts) if (part := self._beside(number)).is_file())
-        write_tables(file, (table for part in there for table in _groups(part)))
-        if file.exists():
-            flush(file)
+    def put_beside_together(self, n_parts: int, file: Path, nothing: pa.Table) -> None:
+        """Write what lies beside all parts into one file, or ``nothing``, and see it safely on disk."""
+        there = [part for number in range(n_parts) if (part := self._beside(number)).is_file()]
+        write_tables(file, (table for part in there for table in _groups(part)) if there else [nothing])
+        flush(file)
 
     def put_together(
         self,

@@ -67,7 +67,7 @@ def attribute(trees: Trees, matrix: Float32, num_threads: int) -> Float64:
         )
         out[rows] = added.reshape(-1, block.shape[1]).T
 
-    with ThreadPoolExecutor(num_threads if num_threads > 0 else os.cpu_count()) as pool:
+    with ThreadPoolExecutor(num_threads if num_threads > 0 else len(os.sched_getaffinity(0))) as pool:
         list(pool.map(work, range(0, n, ROWS_A_BLOCK)))
     return out
 

@@ -14,7 +14,7 @@ from lapse.value.multiple import lifetime_in_periods, margin_multiple
 from lapse.value.paths import paths_of
 from lapse.value.referral import with_referrals
 from lapse.value.risk import value_at_risk
-from lapse.value.table import FLOW_COLUMNS, flow_tables
+from lapse.value.table import FLOW_COLUMNS, flow_tables, no_flows
 from lapse.value.total import LEVEL, Shocks, Total, fit_shocks, total_of
 from lapse.value.what_if import AS_IT_IS, CHANGES, Change, changed, flows_if
 
@@ -42,6 +42,7 @@ __all__ = [
     "flows_of",
     "lifetime_in_periods",
     "margin_multiple",
+    "no_flows",
     "paths_of",
     "spread_of",
     "total_of",

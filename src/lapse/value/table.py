@@ -33,6 +33,13 @@ chance of being a customer at the step's start, with which the money is weighted
 _ROWS_AT_ONCE = 200_000
 
 
+def no_flows(customer: pa.DataType) -> pa.Table:
+    """Return a table without rows, for customers whose ids are of a type."""
+    fractions = [pa.float64()] * 6
+    types = (customer, pa.date32(), pa.int32(), pa.date32(), *fractions)
+    return pa.schema(list(zip(FLOW_COLUMNS, types, strict=True))).empty_table()
+
+
 def flow_tables(keys: pd.DataFrame, flows: Flows, step_days: int, limit_days: int) -> Iterator[pa.Table]:
     """Yield the rows of some customers, in their order and that of the steps; about 200,000 at a time.
 
