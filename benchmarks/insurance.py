@@ -93,20 +93,18 @@ def folds(data: Policies, folder: Path, python: str, more: list[str]) -> Iterato
     table = X.assign(event=data.event, days=data.days, entry=0, age=0)
     n = len(X)
     survival = {name: np.empty((n, ALL_QUARTERS)) for name in ("lapse", "Kaplan-Meier", "cox", *more)}
-    incidence = {
-        name: np.empty((n, ALL_QUARTERS)) for name in ("lapse", *(["boost"] if "boost" in more else []))
-    }
+    incidence = {name: np.empty((n, QUARTERS)) for name in ("lapse", *(["boost"] if "boost" in more else []))}
     for train, test in KFold(5, shuffle=True, random_state=0).split(X):
         model = Lifetime(STEP, num_threads=THREADS).fit(X.iloc[train], data.event[train], data.days[train])
         survival["lapse"][test] = model.predict_survival_function(X.iloc[test], ALL_QUARTERS)
-        incidence["lapse"][test] = model.predict_cumulative_incidence(X.iloc[test], ALL_QUARTERS, SURRENDER)
+        incidence["lapse"][test] = model.predict_cumulative_incidence(X.iloc[test], QUARTERS, SURRENDER)
         one = kaplan_meier(data.event[train] > 0, data.days[train])
         survival["Kaplan-Meier"][test] = one.at(STEP * np.arange(1, ALL_QUARTERS + 1))
         for name in ("cox", *more):
             found = peer(folder, python, name, table.iloc[train], table.iloc[test], ALL_QUARTERS)
             survival[name][test] = found["survival"]
             if name in incidence:
-                incidence[name][test] = found["incidence"][:, :ALL_QUARTERS]
+                incidence[name][test] = found["incidence"][:, :QUARTERS]
     yield from _scored_folds(data, survival, incidence)
 
 
@@ -119,7 +117,7 @@ def _scored_folds(
     said = "five folds"
     lost = {name: (1 - s[:, :QUARTERS] - any_end) ** 2 for name, s in survival.items()}
     yield from _brier(said, "ibs", lost)
-    lost = {name: (f[:, :QUARTERS] - surrender) ** 2 for name, f in incidence.items()}
+    lost = {name: (f - surrender) ** 2 for name, f in incidence.items()}
     yield from _brier(said, "ibs_surrender", lost)
     for name, s in survival.items():
         whole = np.column_stack([np.ones(len(s)), s])
@@ -129,7 +127,7 @@ def _scored_folds(
         risk = -s[:, :QUARTERS].sum(axis=1)
         yield said, name, "concordance", concordance(ended, data.days, risk), None, None
         if name in incidence:
-            risk = incidence[name][:, :QUARTERS].sum(axis=1)
+            risk = incidence[name].sum(axis=1)
         surrendered = data.event == SURRENDER
         yield said, name, "concordance_surrender", concordance(surrendered, data.days, risk), None, None
 

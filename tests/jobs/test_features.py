@@ -50,6 +50,17 @@ def test_named_ones_come_alone_and_in_that_order(shop: Place, whole: pa.Table, t
     assert some.schema.field("as_of").type == pa.date32()
 
 
+def test_one_date_and_one_name_may_stand_alone_and_dates_may_be_pandas(shop: Place, tmp_path: Path) -> None:
+    name, moment = "order__count__30d", pd.Timestamp(DATES[0])
+    asked = (DATES[0], [moment], [moment.to_datetime64()], [moment.date()])
+    tables = [
+        pq.read_table(write_features(shop.history, dates, tmp_path / str(number), name))  # type: ignore[arg-type]  # numpy's
+        for number, dates in enumerate(asked)
+    ]
+    assert tables[0].column_names == ["customer_id", "as_of", name]
+    assert all(table.equals(tables[0]) for table in tables)
+
+
 def test_pieces_of_a_bucket_are_the_bucket(
     shop: Place, whole: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +99,9 @@ def test_mistakes_are_told_at_once_and_leave_nothing(shop: Place, tmp_path: Path
     assert [problem.got for problem in dates.value.problems] == ["2031-01-01", "'soon'", "1 more than once"]
     with pytest.raises(DataError, match="at least one date"):
         write_features(shop.history, [], target)
+    with pytest.raises(DataError) as moments:
+        write_features(shop.history, [pd.Timestamp("2024-06-30 12:00"), pd.NaT, 19_000], target)  # type: ignore[list-item]  # what it refuses
+    assert [problem.got[:14] for problem in moments.value.problems] == ["Timestamp('202", "NaT", "19000"]
     with pytest.raises(ConfigError) as names:
         write_features(shop.history, DATES, target, ["order__max__9d", "order__gap_mean", "order__gap_mean"])
     assert [problem.got for problem in names.value.problems] == [

@@ -259,3 +259,28 @@ def test_killed_at_twenty_moments_it_leaves_the_old_partition_or_the_new(shop: P
     score(shop.history, model, AS_OF, scores)
     assert [file.name for file in old.parent.iterdir()] == ["scores.parquet"]
     pd.testing.assert_frame_equal(columns_but_scored_at(old), expected)
+
+
+def test_buckets_in_which_nobody_is_at_risk_or_nobody_at_all_change_nothing(
+    shop: Place, tmp_path: Path
+) -> None:
+    model = fetch(shop.business, "champion")
+    one = columns_but_scored_at(score(shop.history, model, AS_OF, tmp_path / "one"))
+    with lapse.read(shop.business, rows_per_bucket=25) as history:
+        smallest = min(len(bucket) for bucket in history.buckets())
+        many = columns_but_scored_at(score(history, model, AS_OF, tmp_path / "many"))
+    assert smallest == 0
+    by_id = [table.sort_values("customer_id", ignore_index=True) for table in (one, many)]
+    pd.testing.assert_frame_equal(*by_id, rtol=1e-9)
+
+
+def test_a_date_on_which_nobody_is_at_risk_is_a_table_of_who_is_excluded(shop: Place) -> None:
+    model, data = fetch(shop.business, "champion"), lapse.snapshots(shop.history, as_of=AS_OF)
+    nobody = replace(data, keys=data.keys[:0], features=data.features[:0], rung=data.rung[:0])
+    table = model.score(nobody)
+    assert list(table.columns) == [name for name in SCORE_COLUMNS if name != "scored_at"]
+    assert table["customer_id"].tolist() == sorted(data.excluded["customer_id"])
+    assert table["status"].eq("excluded").all()
+    assert table[["churn_probability", "clv", "reason_1", "tier"]].isna().all(axis=None)
+    written = scoring.to_arrow(table, nobody)
+    assert written.schema.equals(scoring.to_arrow(model.score(data), data).schema)

@@ -49,11 +49,11 @@ def scoring_day(history: History, as_of: date | str) -> int:
     Raises
     ------
     DataError
-        If it is not a date, or lies before the first event or after the end of the data.
+        If it is not a date, nor midnight of one, or lies before the first event or after the end of the data.
     """
     where = str(history.business.source)
     try:
-        when = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+        when = _date(as_of)
     except ValueError as error:
         raise DataError(Problem(where, "as_of", "a date such as 2025-06-30", repr(as_of))) from error
     first = min(summary.first for summary in history.summaries if summary.first is not None)
@@ -72,6 +72,17 @@ def scoring_day(history: History, as_of: date | str) -> int:
             )
         )
     return to_day(when)
+
+
+def _date(as_of: object) -> date:
+    """Return a date, that of its ISO string or that whose midnight it is, as pandas gives dates."""
+    if isinstance(as_of, str):
+        return date.fromisoformat(as_of)
+    if isinstance(as_of, date | np.datetime64) and not pd.isna(as_of):
+        moment = pd.Timestamp(as_of)
+        if moment.tz is None and moment == moment.normalize():
+            return moment.date()
+    raise ValueError("no date")
 
 
 def scoring_parts(history: History, day: int, recipe: Recipe) -> Iterator[Unlabelled]:

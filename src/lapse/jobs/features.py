@@ -64,12 +64,12 @@ def write_features(
     ----------
     history : History
     as_of : iterable of date or ISO date string
-        Each once.
+        Each once; or one alone.
     folder : Path
         Does not exist yet; gets ``<bucket>.parquet``.
     names : sequence of str, optional
-        Of the features that the config gives, those under ``features.also`` with them; default all. Of those
-        of the recipe, where one is given.
+        One or more of the features that the config gives, those under ``features.also`` with them; default
+        all. Of those of the recipe, where one is given.
     recipe : Recipe, optional
         By which columns are made, such as that of a model; default one fitted as above.
     advance : callable, optional
@@ -96,7 +96,7 @@ def write_features(
     if recipe is None:
         recipe = _fitted(history, choice_day(history, max(days)))
     if names is not None:
-        recipe = replace(recipe, names=_chosen(recipe, names))
+        recipe = replace(recipe, names=_chosen(recipe, [names] if isinstance(names, str) else names))
     with hidden_beside(target) as files:
         write = partial(_write_bucket, history, recipe, days, files)
         for number, _ in enumerate(each_bucket(history, write)):
@@ -130,7 +130,7 @@ def _renamed(files: Path, target: Path) -> Path:
 def _days(history: History, as_of: Iterable[date | str]) -> tuple[int, ...]:
     """Return the dates as day numbers, ascending, or refuse all that are wrong at once."""
     days, problems = Counter[int](), list[Problem]()
-    for one in as_of:
+    for one in [as_of] if isinstance(as_of, str | date) else as_of:
         try:
             days[scoring_day(history, one)] += 1
         except LapseError as error:

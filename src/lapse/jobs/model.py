@@ -29,8 +29,10 @@ from lapse.jobs.sealing import AGAIN, seal, unseal
 from lapse.models.curve import Curve
 from lapse.models.encoding import told_names
 from lapse.models.inputs import whole
+from lapse.schema import SCORE_COLUMNS
 from lapse.segments import TierLimits, tiers
 
+_COLUMNS = [name for name in SCORE_COLUMNS if name != "scored_at"]
 _REASON_COLUMNS = tuple(f"reason_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect"))
 
 
@@ -163,6 +165,7 @@ class Model:
             model_version=self.version,
             config_hash=self.business.config_hash,
         )
+        table = table.reindex(columns=_COLUMNS)  # nobody at risk, no scores and no reasons
         return Scored(table.sort_values(["customer_id", "as_of"], ignore_index=True), valued)
 
     def _other_recipe(self, given: Recipe) -> Problem:
