@@ -242,6 +242,25 @@ def test_a_real_date_does_not_defend_another(tmp_path: Path) -> None:
         assert history.summaries[0].first == dt.date(1970, 1, 1)
 
 
+@pytest.mark.parametrize(("paid", "kept"), [(math.nan, 1), (1.0, 4)])
+def test_a_row_that_is_dropped_does_not_defend_another(tmp_path: Path, paid: float, kept: int) -> None:
+    at = times("1970-01-01", "1970-01-01", "1970-03-01", "2024-01-01")
+    orders(tmp_path, customer=["a"] * 4, at=at, paid=[1.0, 2.0, paid, 3.0])
+    quality = {"placeholder_dates": "drop", "null_amounts": "drop"}
+    with reading(tmp_path, {"order": ORDER}, quality=quality) as history:
+        found = {finding.check: finding.rows for finding in history.findings}
+        assert found == ({} if kept == 4 else {"null_amounts": 1, "placeholder_dates": 2})
+        assert history.summaries[0].rows == kept
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t", " \n", "\u00a0", "\u200b"])
+def test_an_id_in_which_nothing_can_be_seen_is_none(tmp_path: Path, blank: str) -> None:
+    orders(tmp_path, customer=[f"{blank}a", "b", blank])
+    with reading(tmp_path, {"order": ORDER}, quality={"null_keys": "drop"}) as history:
+        assert [(finding.check, finding.rows) for finding in history.findings] == [("null_keys", 1)]
+        assert history.summaries[0].customers == 2
+
+
 @pytest.mark.parametrize("day", [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59)])
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 def test_dates_at_the_end_of_the_calendar_cannot_be_kept(tmp_path: Path, day: dt.datetime, zone: str) -> None:

@@ -41,6 +41,9 @@ ATTRIBUTE = "a:"
 MOST_AMOUNT = 10**15
 """Amounts of this size and above are mistakes: sums of them are not exact to a cent."""
 
+_VISIBLE = r"[^\s\p{Z}\p{C}]"
+"""A character that can be seen, in the regular expressions of DuckDB: neither space nor control."""
+
 _TIMES = frozenset({"time", "known_at", "end", "end_known_at"})
 
 
@@ -255,7 +258,7 @@ def _flags(
     """Return the conditions that look at the source's own values, as flags beside the typed columns."""
     lacking = [f"{casts[role].raw} IS NULL" for role in ("customer_id", "time", "known_at") if role in casts]
     if source.types[table.columns["customer_id"]] == "VARCHAR":
-        lacking.append(f"trim({casts['customer_id'].raw}) = ''")
+        lacking.append(f"NOT regexp_matches({casts['customer_id'].raw}, {literal(_VISIBLE)})")
     flags = {"lacks_key": f"({' OR '.join(lacking)})"}
     unreadable = []
     if "amount" in casts:

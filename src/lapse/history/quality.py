@@ -115,10 +115,12 @@ def _counted(
     """Return the rules that hold for the table, the full condition of each, and how many rows meet it.
 
     Where a rule found rows that its ``unless`` then defends it leaves, and the others are asked again without
-    it.
+    it. Rows that are dropped whatever stands beside them defend nothing.
     """
     asked = list(_asked(rules))
-    counts = _counts(connection, plan, some, [*asked, *(rule.unless or "false" for rule in rules)])
+    gone = [f"NOT {rule.condition}" for rule in rules if rule.policy == "drop" and not rule.unless]
+    defending = [" AND ".join([rule.unless or "false", *gone]) for rule in rules]
+    counts = _counts(connection, plan, some, [*asked, *defending])
     rows, defended = counts[: len(rules)], counts[len(rules) :]
     standing = [rule for rule, n, others in zip(rules, rows, defended, strict=True) if not (n and others)]
     if len(standing) < len(rules):
