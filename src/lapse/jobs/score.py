@@ -274,10 +274,7 @@ def to_arrow(scores: pd.DataFrame, part: Unlabelled) -> pa.Table:
     columns = [name for name in SCORE_COLUMNS if name not in ("as_of", "scored_at")]
     whole = pd.api.types.is_integer_dtype(scores["customer_id"])
     types = {**_TYPES, "customer_id": pa.int64() if whole else pa.string()}
-
-    def array(name: str) -> pa.Array:
-        values, kind = scores[name], types.get(name, pa.float64())
-        missing = values.isna().all()  # where nobody is at risk, whatever the type
-        return pa.nulls(len(values), kind) if missing else pa.array(values, kind, from_pandas=True)
-
-    return pa.table({name: array(name) for name in columns})
+    arrays = {
+        name: pa.array(scores[name], types.get(name, pa.float64()), from_pandas=True) for name in columns
+    }
+    return pa.table(arrays)

@@ -22,7 +22,6 @@ from lapse.jobs.totals import what_if_table
 from lapse.value import (
     AS_IT_IS,
     CHANGES,
-    FLOW_COLUMNS,
     LEVEL,
     Change,
     flow_tables,
@@ -50,9 +49,8 @@ def cash_flows(model: Model, data: Dataset) -> pd.DataFrame:
         The columns of :data:`lapse.value.FLOW_COLUMNS`, in the order of the rows and of the steps.
     """
     value, curve = model.business.value, model.curve(data)
-    tables = list(flow_tables(data.keys, flows_of(curve, value), curve.step_days, value.limit))
-    whole = pa.concat_tables(tables) if tables else pa.table({name: [] for name in FLOW_COLUMNS})
-    found: pd.DataFrame = whole.to_pandas(date_as_object=False)
+    tables = flow_tables(data.keys, flows_of(curve, value), curve.step_days, value.limit)
+    found: pd.DataFrame = pa.concat_tables(tables).to_pandas(date_as_object=False)
     return found
 
 

@@ -43,6 +43,8 @@ def no_flows(customer: pa.DataType) -> pa.Table:
 def flow_tables(keys: pd.DataFrame, flows: Flows, step_days: int, limit_days: int) -> Iterator[pa.Table]:
     """Yield the rows of some customers, in their order and that of the steps; about 200,000 at a time.
 
+    Of nobody there is one table without rows.
+
     Parameters
     ----------
     keys : DataFrame, shape (n, 2)
@@ -56,7 +58,7 @@ def flow_tables(keys: pd.DataFrame, flows: Flows, step_days: int, limit_days: in
     whole = pd.api.types.is_integer_dtype(keys["customer_id"])
     customer = pa.array(keys["customer_id"], pa.int64() if whole else pa.string(), from_pandas=True)
     at_once = max(_ROWS_AT_ONCE // steps, 1)
-    for start in range(0, n, at_once):
+    for start in range(0, max(n, 1), at_once):
         rows = slice(start, min(start + at_once, n))
         yield _table(customer.slice(start, at_once), day[rows], ends, flows, rows)
 
