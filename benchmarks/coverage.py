@@ -3,10 +3,12 @@
 For each business and seed a model is fitted on every labelled date; the customers at risk on the last day of
 the tables are valued and held against what really happens to them, years beyond the tables:
 
-- ``<lifetime, clv> within its interval``: the share of customers within their 80 % interval, and the same of
-  each tenth of customers by prediction, all seeds together. Ties are randomised: an end on which many ends
-  lie, such as a value of nothing, counts as inside with the chance that its place among them gives it (Czado,
-  Gneiting and Held 2009, Biometrics 65(4)). Bounds are Wilson's.
+- ``<lifetime, clv> within its bounds``: the share of customers between the published lower and upper bound
+  of their 80 % interval, ends counted as inside, and the same of each tenth of customers by prediction, all
+  seeds together. Many lie on an end at once, such as a value of nothing, so that this counts some too many.
+- ``<lifetime, clv> within its interval``: the same with ties randomised: what lies where many do counts as
+  inside with the chance that its place among them gives it (Czado, Gneiting and Held 2009, Biometrics 65(4)).
+  The intervals of both shares are Wilson's.
 - ``total within its interval``: the share of seeds whose total CLV lies in its 95 % interval; ``half width of
   the total's interval`` is relative to the total, the mean of the seeds.
 - ``total over what happened``: of CLVs, all seeds together, with bounds from resampled seeds.
@@ -47,6 +49,8 @@ class World:
     ----------
     inside, size : mapping of str to float64, shape (10,)
         By ``lifetime`` and ``clv``: customers within their interval and customers, by tenth.
+    between : mapping of str to float64, shape (10,)
+        Customers between their published bounds, the same way.
     total, half, happened : float
         The total CLV, half the width of its interval, and what came.
     held : bool
@@ -55,6 +59,7 @@ class World:
 
     inside: Mapping[str, Float64]
     size: Mapping[str, Float64]
+    between: Mapping[str, Float64]
     total: float
     half: float
     happened: float
@@ -81,18 +86,20 @@ def measure(name: str, seed: int, n_customers: int) -> World:
     scenarios = spread_of(curve, value, estimators.spreads.money).scenarios(slice(None))
     clv_ranks = (scenarios < worth[:, None] - 1e-6).mean(1), (scenarios <= worth[:, None] + 1e-6).mean(1)
     ranks = {
-        "lifetime": (*lifetime_ranks(curve, life, value.limit), "remaining_lifetime_days"),
-        "clv": (*clv_ranks, "clv"),
+        "lifetime": (*lifetime_ranks(curve, life, value.limit), "remaining_lifetime_days", life),
+        "clv": (*clv_ranks, "clv", worth),
     }
-    inside, size = {}, {}
-    for what, (below, upto, column) in ranks.items():
+    inside, size, between = {}, {}, {}
+    for what, (below, upto, column, true) in ranks.items():
         place = below + np.random.default_rng(seed).random(len(rows)) * (upto - below)
         tenth = pd.qcut(told[column].rank(method="first"), 10, labels=False).to_numpy()
+        lower, upper = (told[f"{column}_{side}"].to_numpy() for side in ("lower", "upper"))
         inside[what] = np.bincount(tenth, np.abs(place - 0.5) < LEVEL / 2)
         size[what] = np.bincount(tenth).astype(np.float64)
+        between[what] = np.bincount(tenth, (lower - 1e-6 <= true) & (true <= upper + 1e-6))
     happened = float(worth.sum())
     held = total.lower <= happened <= total.upper
-    return World(inside, size, total.clv, (total.upper - total.lower) / 2, happened, held)
+    return World(inside, size, between, total.clv, (total.upper - total.lower) / 2, happened, held)
 
 
 def lifetime_ranks(curve: Curve, life: Float64, limit: int) -> tuple[Float64, Float64]:
@@ -112,10 +119,12 @@ def table(worlds: Sequence[World]) -> dict[str, Bounds]:
     """Return every measure of one business, all seeds together: value, lower and upper."""
     found: dict[str, Bounds] = {}
     for what in ("lifetime", "clv"):
-        inside, size = (sum(getattr(world, part)[what] for world in worlds) for part in ("inside", "size"))
-        found[f"{what} within its interval"] = _share(inside.sum(), size.sum())
-        for tenth in range(10):
-            found[f"{what} within its interval, tenth {tenth + 1}"] = _share(inside[tenth], size[tenth])
+        size = sum(world.size[what] for world in worlds)
+        for counted, words in (("inside", "interval"), ("between", "bounds")):
+            inside = sum(getattr(world, counted)[what] for world in worlds)
+            found[f"{what} within its {words}"] = _share(inside.sum(), size.sum())
+            for tenth in range(10):
+                found[f"{what} within its {words}, tenth {tenth + 1}"] = _share(inside[tenth], size[tenth])
     found["total within its interval"] = _share(sum(world.held for world in worlds), len(worlds))
     total, half, happened = (
         np.array([getattr(world, part) for world in worlds]) for part in ("total", "half", "happened")
@@ -144,7 +153,8 @@ def main() -> None:
         each = (delayed(measure)(name, seed, asked.customers) for seed in asked.seeds)
         for seed, world in zip(asked.seeds, Parallel(n_jobs=-1, return_as="generator")(each), strict=True):
             worlds.append(world)
-            print(name, seed, {key: round(of[0], 3) for key, of in table([world]).items()}, flush=True)
+            short = {key: round(of[0], 3) for key, of in table([world]).items() if "tenth" not in key}
+            print(name, seed, short, flush=True)
         found = table(worlds)
         print(pd.DataFrame(found, index=["value", "lower", "upper"]).T.round(4).to_string(), flush=True)
         data = f"synthetic {name}: {asked.customers:,} customers, {len(worlds)} seeds"

@@ -4,8 +4,8 @@
 
 - ``five folds``: survival and incidence of surrender from the day of issue over 1 to 56 quarters, of
   policies that were left out. All methods know the date of issue: the test policies are of the same years.
-  ``concordance_surrender`` orders policies by the incidence of surrender where a method tells it, else by the
-  mean survival.
+  ``concordance`` is of any end, ``concordance_surrender`` of surrender, both ordered by the mean survival;
+  ``concordance_surrender_by_incidence`` is ordered by the incidence of surrender of methods that tell it.
 - ``cut 2003-01-01``: of the policies in force then, survival over the next 20 quarters, from what was known
   that day. lapse chooses by itself how much recent person-time it learns from. Cox is shown with windows of
   1, 2, 3, 5 years and all; the best of these by the test is a peer that nobody could have chosen.
@@ -126,10 +126,11 @@ def _scored_folds(
         yield said, name, "d_calibration_p", checked.p, None, None
         risk = -s[:, :QUARTERS].sum(axis=1)
         yield said, name, "concordance", concordance(ended, data.days, risk), None, None
-        if name in incidence:
-            risk = incidence[name].sum(axis=1)
         surrendered = data.event == SURRENDER
         yield said, name, "concordance_surrender", concordance(surrendered, data.days, risk), None, None
+        if name in incidence:
+            found = concordance(surrendered, data.days, incidence[name].sum(axis=1))
+            yield said, name, "concordance_surrender_by_incidence", found, None, None
 
 
 def temporal(data: Policies, folder: Path, python: str) -> Iterator[Row]:

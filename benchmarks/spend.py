@@ -15,8 +15,10 @@ The rows, none of them on the test dates of another benchmark:
 - ``Complete Journey``: 2,469 households, the next 28 days. Four times the tables end early, on 2017-08-15,
   09-12, 10-10 and 10-24, and the last three as-of dates of each are asked.
 - ``synthetic shop``: 6,000 customers each of seeds 21 to 24, the next 60 days, the last three as-of dates.
-- ``CDNOW``: 23,570 customers, the 13 weeks after 1997-06-30, learned from those before that day; left out
-  where ``../shared/data/cdnow`` is absent.
+- ``CDNOW``: 23,570 customers, the 13 weeks after 1997-06-30, learned from those before that day, on which
+  one Pareto/NBD is fitted for both; left out where ``../shared/data/cdnow`` is absent.
+
+Refunds lower what is scored; learned from is nothing where more was refunded than spent.
 
 Run ``python -m benchmarks.spend``. It prints a table a data set and writes rows to ``quality.json``
 (:mod:`benchmarks.judged`): total bias, decile error and normalised Gini (:mod:`lapse.evaluation.money`), with
@@ -58,13 +60,18 @@ REFERENCE = "Poisson"
 
 @dataclass(frozen=True)
 class Rows:
-    """What is known of customers, what they then spent, what Pareto/NBD expects, and whose rows they are."""
+    """What is known of customers, what they then spent (signed), what Pareto/NBD expects, and whose it is."""
 
     matrix: Float32
     categorical: list[int]
     spend: Float64
     expected: Float64
     customer: npt.NDArray[Any]
+
+    @property
+    def paid(self) -> Float64:
+        """What the losses learn: spend, and nothing where more was refunded."""
+        return np.maximum(self.spend, 0.0)
 
     def take(self, rows: Int64 | Bool) -> Rows:
         """Return some rows."""
@@ -149,8 +156,8 @@ def one_loss(objective: str, **more: float) -> Callable[[Rows, Rows], Float64]:
     """Return how one loss foretells spend."""
 
     def foretell(fit: Rows, test: Rows) -> Float64:
-        scale = fit.spend.mean()
-        return scale * predict(boost(fit, objective, fit.spend / scale, **more), test)
+        scale = fit.paid.mean()
+        return scale * predict(boost(fit, objective, fit.paid / scale, **more), test)
 
     return foretell
 
@@ -177,9 +184,9 @@ def log_normal(fit: Rows, test: Rows) -> Float64:
 
 def from_expected(fit: Rows, test: Rows) -> Float64:
     """Return Poisson's mean where the trees start at the purchases that Pareto/NBD expects."""
-    level = fit.spend.sum() / fit.expected.sum()
-    start = np.log(fit.expected * level / fit.spend.mean())
-    model = boost(fit, "poisson", fit.spend / fit.spend.mean(), start)
+    level, scale = fit.paid.sum() / fit.expected.sum(), fit.paid.mean()
+    start = np.log(fit.expected * level / scale)
+    model = boost(fit, "poisson", fit.paid / scale, start)
     return level * test.expected * np.exp(predict(model, test, raw=True))
 
 
@@ -232,7 +239,7 @@ def ask(data: lapse.Dataset, prefix: str) -> Question:
         every = Rows(
             encoding.encode(part.features),
             encoding.categorical,
-            np.maximum(spend, 0.0),
+            spend,
             model.expected_purchases(part.purchases, horizon),
             prefix + part.keys["customer_id"].astype(str).to_numpy(np.str_).astype(object),
         )
@@ -246,6 +253,8 @@ def cdnow_customers() -> Iterator[Question]:
     if not cdnow.FOLDER.exists():
         return
     days = cdnow.read_full()
+    known = days[days["day"] <= AS_OF]
+    model = pareto_nbd.fit(cdnow.histories(known, AS_OF, known["customer"].unique()))
 
     def rows(as_of: pd.Timestamp) -> Rows:
         known = days[days["day"] <= as_of]
@@ -256,7 +265,7 @@ def cdnow_customers() -> Iterator[Question]:
             features.to_numpy(np.float32),
             [],
             cdnow.after(days, as_of, WEEKS.days, customer)[1],
-            pareto_nbd.fit(history).expected_purchases(history, WEEKS.days),
+            model.expected_purchases(history, WEEKS.days),
             customer,
         )
 
