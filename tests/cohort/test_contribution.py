@@ -25,12 +25,12 @@ CALLS = pd.DataFrame({"customer_id": ["a", "b", "b"], "day": [14, 12, 13]})
 BUCKET = bucket(["a", "b"], {"order": ORDERS, "call": CALLS}, {"order": ("kind",)})
 
 
-def business(value: Value) -> SimpleNamespace:
+def business(value: Value, revenue: tuple[str, ...] = ("order",)) -> SimpleNamespace:
     return SimpleNamespace(
         churn=SimpleNamespace(event="order", grace=60),
         events={"order": SimpleNamespace(has_end=False)},
         snapshots=SimpleNamespace(horizon=60),
-        revenue_events=("order",),
+        revenue_events=revenue,
         value=value,
         step_days=20,
     )
@@ -68,4 +68,18 @@ def test_one_rate_for_all_keeps_no_table_of_its_own() -> None:
     found = outcomes_of(
         business(Value(margin_rate=0.3, discount_rate=0.1)), BUCKET, snapshots([(0, 10)]), 60, 3
     )
-    assert found.margin is found.event_cost is None
+    assert found.margin is found.event_cost is found.paid is None
+
+
+def test_what_came_with_the_event_that_keeps_a_customer_is_told_from_the_rest() -> None:
+    addons = pd.DataFrame(
+        {"customer_id": ["a", "a", "b", "b"], "day": [10, 13, 30, 32], "amount": [9.0, 4.0, 6.0, -2.0]}
+    )
+    both = bucket(["a", "b"], {"order": ORDERS, "addon": addons}, {"order": ("kind",)})
+    value = Value(margin_rate=0.5, discount_rate=0.1, margin_rates={"addon": 1.0})
+    found = outcomes_of(business(value, ("order", "addon")), both, snapshots([(0, 10), (1, 11)]), 60, 3)
+    # a's refund of 5 and b's of 2 take back what was paid; the addon of day 10 is no future money
+    assert found.paid is not None
+    assert found.paid.tolist() == [[10.0, 4.0], [3.5, 6.0]]
+    assert found.take(np.array([1])).paid.tolist() == [[3.5, 6.0]]
+    assert type(found).join([found, found]).paid.shape == (4, 2)

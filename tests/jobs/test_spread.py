@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lapse
 from lapse.dataset import Labelled
-from lapse.jobs.spread import first_day_share, shocks_of, until_lapse
+from lapse.jobs.spread import Spreads, extending_share, first_day_share, shocks_of, until_lapse
 from lapse.models.curve import Curve
 from tests.jobs.conftest import Place
 
@@ -62,3 +63,19 @@ def test_the_share_of_the_first_day_is_counted_among_the_lapses_of_its_step(
     assert in_step > 20
     assert first_day_share(curve, data) == pytest.approx(on_it / in_step)
     assert first_day_share(replace(curve, earliest_days=None), data) == 0.0
+
+
+def test_what_extends_the_life_is_counted_and_kept(tmp_path: Path) -> None:
+    paid = np.array([[30.0, 0.0], [0.0, 10.0], [np.nan, np.nan]])
+    assert extending_share(paid) == 0.75
+    assert extending_share(None) == extending_share(np.zeros((2, 2))) == 1.0
+    assert extending_share(np.array([[0.0, 5.0]])) == 0.0
+    spreads = Spreads(0.25, extending_share=0.75)
+    spreads.to_folder(tmp_path)
+    assert Spreads.from_folder(tmp_path) == spreads
+
+
+def test_terms_alone_and_orders_with_refunds_extend_the_life(gym: Place, shop: Place) -> None:
+    """Refunds take back what orders brought; no other money comes in."""
+    for place in (gym, shop):
+        assert place.model.estimators.spreads.extending_share == 1.0

@@ -177,3 +177,11 @@ def test_money_in_steps_that_few_reach_alone_is_no_level() -> None:
     model = Spend(STEP, n_estimators=5, num_threads=1).fit(X, spend)
     assert model.level_ == Level()
     assert np.isfinite(model.predict(X, 5)).all()
+
+
+@pytest.mark.parametrize("step", [400, 730, 1_000])
+def test_steps_may_be_longer_than_a_year(step: int) -> None:
+    rng = np.random.default_rng(1)
+    X, money = pd.DataFrame({"a": rng.normal(size=300)}), rng.gamma(2.0, 50.0, (300, 2))
+    predicted = Spend(step, n_estimators=5, num_threads=1).fit(X, money).predict(X, 3)
+    assert predicted.mean() == pytest.approx(100.0, rel=0.1)

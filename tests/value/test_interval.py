@@ -82,6 +82,41 @@ def test_paths_keep_the_expected_margin_and_cost() -> None:
     assert paths.cost(np.array([[20.0]]))[0, 0] > 0.0
 
 
+BOUND = np.array([190.0])
+BOUND_SURVIVAL = without_impossible(np.cumprod(np.full((1, 36), 0.95), axis=1), BOUND, 10)
+
+
+def bound_curve(share: float) -> Curve:
+    """Return a customer who cannot lapse before day 190 and is expected to bring 1 a day while there."""
+    return Curve(10, BOUND_SURVIVAL, np.full((1, 36), 10.0), BOUND, extending_share=share)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.0])
+def test_only_money_that_extends_the_life_waits_for_the_first_possible_lapse(share: float) -> None:
+    curve, rng = bound_curve(share), np.random.default_rng(2)
+    gone = np.searchsorted(-BOUND_SURVIVAL[0], -rng.random(N), side="right")
+    days = np.where(gone < 36, 10.0 * (gone + rng.random(N)), 360.0)
+    beyond, mean = np.maximum(days - 190.0, 0.0), clv(curve, VALUE)[0]
+    worth = mean * (share * beyond / beyond.mean() + (1 - share) * days / days.mean())
+    spread = spread_of(curve, VALUE)
+    assert spread.margin.mean() == pytest.approx(mean, rel=1e-9)
+    assert spread.variance[0] ** 0.5 == pytest.approx(worth.std(), rel=0.03)
+    lower, upper = spread.interval(0.8)
+    assert np.quantile(worth, 0.1) <= lower[0] <= np.quantile(worth, 0.2)  # two in five end on the upper bound
+    assert upper[0] == pytest.approx(worth.max(), rel=0.01)
+
+
+@pytest.mark.parametrize("limit", ["180d", "190d"])
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.0])
+def test_who_cannot_lapse_before_the_limit_brings_what_is_expected(share: float, limit: str) -> None:
+    value = VALUE.model_copy(update={"limit": int(limit[:-1])})
+    plain, strays = (spread_of(bound_curve(share), value, one) for one in (None, Dispersion(10.0, 0.0)))
+    np.testing.assert_allclose(np.concatenate(plain.interval(0.8)), value.limit, rtol=2e-3)
+    assert plain.variance[0] == pytest.approx(0.0, abs=1e-9)
+    assert strays.variance[0] == pytest.approx(10.0 * value.limit, rel=1e-9)
+    assert strays.scenarios(slice(None)).mean() == pytest.approx(value.limit, rel=1e-6)
+
+
 def test_the_spread_of_money_is_found_again() -> None:
     rng = np.random.default_rng(3)
     expected = rng.uniform(20, 800, 60_000)

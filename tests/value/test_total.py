@@ -68,6 +68,33 @@ def test_the_level_learned_from_few_is_less_sure() -> None:
     assert many.level < 0.02
 
 
+def level_by_hand(came: np.ndarray, customer: np.ndarray, by_step: np.ndarray) -> float:
+    """Return the standard error of the level where 10 a step is expected, customer by customer."""
+    seen = [k for k in range(came.shape[1]) if not np.isnan(came[:, k]).all()]
+    heavy = sum(by_step[k] for k in seen)
+    squares = 0.0
+    for who in np.unique(customer):
+        pull = 0.0
+        for k in seen:
+            rows = [row for row in range(len(came)) if not np.isnan(came[row, k])]
+            missed = sum(came[row, k] - 10.0 for row in rows if customer[row] == who)
+            pull += by_step[k] / heavy * missed / (10.0 * len(rows))
+        squares += pull**2
+    return float(squares**0.5)
+
+
+def test_steps_never_seen_do_not_make_the_level_surer() -> None:
+    rng = np.random.default_rng(5)
+    came, customer = rng.gamma(2.0, 5.0, (60, 12)), np.arange(60) % 20
+    came[:, 6:] = np.nan
+    came[:10, 4:] = np.nan
+    period, by_step = np.tile(np.arange(12), (60, 1)), np.linspace(3.0, 1.0, 12)
+    found = fit_shocks(came, np.full((60, 12), 10.0), customer, period, by_step).level
+    assert found == pytest.approx(level_by_hand(came, customer, by_step), rel=1e-9)
+    short = fit_shocks(came[:, :6], np.full((60, 6), 10.0), customer, period[:, :6], by_step[:6]).level
+    assert found == pytest.approx(short, rel=1e-9)
+
+
 def test_nothing_seen_is_no_shock() -> None:
     nothing, period = np.full((3, 2), np.nan), np.zeros((3, 2), np.int64)
     assert fit_shocks(nothing, np.ones((3, 2)), np.arange(3), period, np.ones(2)) == Shocks()

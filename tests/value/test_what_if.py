@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,14 +54,84 @@ def test_a_point_of_retention_is_a_point_in_every_year_of_a_constant_one(step: i
     np.testing.assert_allclose(longer.survival[0], 0.81**years, rtol=1e-9)
 
 
-def test_retention_moves_nobody_who_is_sure_and_nobody_too_soon() -> None:
-    survival = np.array([[1.0, 1.0, 1.0], [0.5, 0.0, 0.0], [1.0, 0.6, 0.3]])
-    curve = Curve(180, survival, np.ones((3, 3)), np.array([600.0, 0.0, 200.0]))
-    longer, _ = changed(curve, VALUE, Change(retention=0.01))
-    assert longer.survival[:2].tolist() == survival[:2].tolist()
-    assert longer.survival[2, 0] == 1.0
-    assert longer.survival[2, 1] ** (365 / 360) == pytest.approx(0.6 ** (365 / 360) + 0.01, rel=1e-9)
-    assert longer.survival[2, 2] > 0.3
+def retained_by_hand(curve: Curve, points: float) -> list[list[float]]:
+    """Return survival with more retention in the first year in which each customer can lapse."""
+    found = []
+    for row, first in zip(curve.survival.tolist(), curve.earliest.tolist(), strict=True):
+        step = 0
+        while (step + 1) * curve.step_days < first:
+            step += 1  # this step is over before a lapse can happen
+        end = step + 1
+        while end < len(row) and (end + 1 - step) * curve.step_days <= 365:
+            end += 1
+        kept = row[min(end, len(row)) - 1]
+        if kept in (0.0, 1.0):
+            found.append(row)
+            continue
+        wanted = kept + points * (min(end, len(row)) * curve.step_days - first) / 365
+        times = math.log(wanted) / math.log(kept) if wanted > 0 else 10.0
+        found.append([alive ** min(max(times, 0.1), 10.0) for alive in row])
+    return found
+
+
+def bound(years: float, yearly: float, step: int = 30, n_steps: int = 61) -> Curve:
+    """Return one customer who cannot lapse for so many years, and stays with ``yearly`` from then on."""
+    days = step * np.arange(1.0, n_steps + 1)
+    survival = yearly ** (np.maximum(days - 365 * years, 0.0) / 365)
+    return Curve(step, survival[None], np.ones((1, n_steps)), np.array([365.0 * years]))
+
+
+def retained(curve: Curve, points: float) -> np.ndarray:
+    return changed(curve, VALUE, Change(retention=points))[0].survival
+
+
+@pytest.mark.parametrize("points", [0.01, -0.01, 0.3, -0.3, 1e-12])
+def test_retention_is_that_of_the_first_year_in_which_a_lapse_is_possible(points: float) -> None:
+    rng = np.random.default_rng(4)
+    first = np.concatenate([[0.0, 30.0, 31.0, 400.0, 719.0, 720.0, 900.0], rng.uniform(0, 700, 40)])
+    hazard = rng.beta(0.4, 6.0, (len(first), 24)) * (rng.random((len(first), 24)) < 0.9)
+    possible = 30 * np.arange(1, 25) >= first[:, None]
+    curve = Curve(30, np.cumprod(1 - hazard * possible, axis=1), np.ones(hazard.shape), first)
+    np.testing.assert_allclose(retained(curve, points), retained_by_hand(curve, points), rtol=1e-9)
+    np.testing.assert_array_equal(retained(curve, points)[~possible], 1.0)
+    if abs(points) < 1e-9:
+        np.testing.assert_allclose(retained(curve, points), curve.survival, rtol=0, atol=1e-9)
+
+
+def test_a_point_makes_no_loyal_customer_immortal() -> None:
+    loyal = bound(0.0, 0.9916)
+    now, more = loyal.survival[0, -1], retained(loyal, 0.01)[0, -1]
+    assert now < more < 1.0
+    assert math.log(more) == pytest.approx(math.log(now) / 10, rel=1e-9)  # a tenth of its hazards is left
+    assert retained(loyal, 0.5)[0, -1] == more
+
+
+@pytest.mark.parametrize("years", [0.0, 0.5, 1.0, 2.0, 4.5])
+def test_a_point_moves_those_who_are_bound_by_a_term(years: float) -> None:
+    curve = bound(years, 0.8)
+    less, now, more = (retained(curve, points)[0] for points in (-0.01, 0.0, 0.01))
+    free = 30 * np.arange(1, 62) > 365 * years
+    assert (less[free] < now[free]).all()
+    assert (now[free] < more[free]).all()
+    assert (less[~free] == 1.0).all()
+    assert (more[~free] == 1.0).all()
+    year = (30 * 61 - 365 * years) / 365
+    if year >= 1:
+        assert more[-1] ** (1 / year) == pytest.approx(0.81, abs=2e-4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(curves, st.lists(st.floats(-1.5, 1.5), min_size=2, max_size=5))
+def test_more_retention_is_never_less_survival(curve: Curve, points: list[float]) -> None:
+    kept = [retained(curve, point) for point in sorted(points)]
+    assert all((later >= sooner - 1e-12).all() for sooner, later in pairwise(kept))
+    assert all((np.diff(one, axis=1) <= 0).all() for one in kept)
+
+
+def test_retention_moves_nobody_who_is_sure() -> None:
+    survival = np.array([[1.0, 1.0, 1.0], [0.5, 0.0, 0.0]])
+    curve = Curve(180, survival, np.ones((2, 3)), np.array([600.0, 0.0]))
+    assert retained(curve, 0.01).tolist() == survival.tolist()
 
 
 def test_more_discount_is_less_value() -> None:

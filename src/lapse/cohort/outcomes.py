@@ -7,7 +7,7 @@ snapshot's own horizon, so a label is final on the day its horizon ends and neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,9 @@ class Outcomes:
         What is left of it where rates differ by event or category; None where one rate holds for all.
     event_cost : float64, shape (n, n_steps), or None
         What the events in those days cost; None where no event costs anything.
+    paid : float64, shape (n, 2), or None
+        Margin of the steps that close by the cut, without what was taken back (amounts below 0): what came
+        with the churn event, and what with others. None where nothing else is revenue.
     """
 
     lapsed: Bool
@@ -47,6 +50,7 @@ class Outcomes:
     spend: Float64
     margin: Float64 | None = None
     event_cost: Float64 | None = None
+    paid: Float64 | None = None
 
     def take(self, rows: npt.NDArray[np.int64] | Bool) -> Outcomes:
         """Return some rows, by position or by mask."""
@@ -57,6 +61,7 @@ class Outcomes:
             self.spend[rows],
             None if self.margin is None else self.margin[rows],
             None if self.event_cost is None else self.event_cost[rows],
+            None if self.paid is None else self.paid[rows],
         )
 
     @classmethod
@@ -69,6 +74,7 @@ class Outcomes:
             np.concatenate([part.spend for part in parts]),
             _joined([part.margin for part in parts]),
             _joined([part.event_cost for part in parts]),
+            _joined([part.paid for part in parts]),
         )
 
 
@@ -141,7 +147,19 @@ def outcomes_of(business: Business, bucket: Bucket, snapshots: Snapshots, cut: i
         spend=by_step({kind: bucket.events[kind].amount for kind in business.revenue_events}),
         margin=by_step(margins(business, bucket)) if value.has_own_margins else None,
         event_cost=by_step(event_costs(business, bucket)) if value.event_costs else None,
+        paid=_paid(business, bucket, by_step),
     )
+
+
+def _paid(
+    business: Business, bucket: Bucket, by_step: Callable[[Mapping[str, Float64]], Float64]
+) -> Float64 | None:
+    """Return the margin that came with the churn event and that of other events; None without others."""
+    if set(business.revenue_events) == {business.churn.event}:
+        return None
+    came = {kind: np.maximum(money, 0.0) for kind, money in margins(business, bucket).items()}
+    own = {kind: came.pop(kind) for kind in (business.churn.event,) if kind in came}
+    return np.column_stack([np.nansum(by_step(part), axis=1) for part in (own, came)])
 
 
 def _joined(parts: Sequence[Float64 | None]) -> Float64 | None:

@@ -69,6 +69,7 @@ def _early(
         spend=np.full((len(asked), n_steps), np.nan),
         margin=_placed(early, seen.margin),
         event_cost=_placed(early, seen.event_cost),
+        paid=_placed(early, seen.paid),
     )
     whole.lapsed[early], whole.event[early] = seen.lapsed, seen.event
     whole.duration_days[early], whole.spend[early] = seen.duration_days, seen.spend

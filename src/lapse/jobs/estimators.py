@@ -125,6 +125,7 @@ class Estimators:
             margin=self.margin.predict(features, self.n_steps) if self.margin else None,
             event_cost=self.event_cost.predict(features, self.n_steps) if self.event_cost else None,
             first_day_share=self.spreads.first_day_share,
+            extending_share=self.spreads.extending_share,
             cause_shares=shares,
             causes=self.lifetime.causes_ if shares is not None else (),
         )

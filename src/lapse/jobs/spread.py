@@ -1,9 +1,9 @@
 """How far what happens strays from what the curve says, learned from the rows that the curve was fitted on.
 
 In: a curve as a function of features, and a labelled dataset. Out: :class:`Spreads`: what share of the lapses
-that are possible in a step fall on its first possible day, and how money strays from what is expected of a
-customer that stays so long. Both are single numbers of all customers: they make intervals of customers, and
-change no expected value but that of the lifetime within a step.
+that are possible in a step fall on its first possible day, what share of the money extends the life, and how
+money strays from what is expected of a customer that stays so long. They are single numbers of all customers:
+they make intervals of customers, and change no expected value but that of the lifetime within a step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Spreads:
 
     Attributes
     ----------
-    first_day_share : float
+    first_day_share, extending_share : float
         See :class:`~lapse.models.curve.Curve`.
     money : Dispersion
         Of one customer's money, given its lifetime.
@@ -44,9 +44,10 @@ class Spreads:
     first_day_share: float = 0.0
     money: Dispersion = field(default_factory=Dispersion)
     shocks: Shocks = field(default_factory=Shocks)
+    extending_share: float = 1.0
 
     def to_folder(self, folder: Path) -> None:
-        """Write both as JSON."""
+        """Write them as JSON."""
         boosting.write(folder, "spread", asdict(self), [])
 
     @classmethod
@@ -54,7 +55,7 @@ class Spreads:
         """Read what :meth:`to_folder` wrote."""
         stored, _ = boosting.read(folder, "spread")
         money, shocks = Dispersion(**stored["money"]), Shocks(**stored["shocks"])
-        return cls(float(stored["first_day_share"]), money, shocks)
+        return cls(float(stored["first_day_share"]), money, shocks, float(stored["extending_share"]))
 
 
 def fit_spreads(curve_of: Callable[[pd.DataFrame], Curve], data: Labelled) -> Spreads:
@@ -69,10 +70,12 @@ def fit_spreads(curve_of: Callable[[pd.DataFrame], Curve], data: Labelled) -> Sp
     """
     some = some_customers(data, MOST_ROWS)
     curve = curve_of(some.features)
-    curve = replace(curve, first_day_share=first_day_share(curve, some))
+    curve = replace(
+        curve, first_day_share=first_day_share(curve, some), extending_share=extending_share(data.labels.paid)
+    )
     came, expected = until_lapse(curve, some)
     shocks = shocks_of(curve, some, len(some) / len(data))
-    return Spreads(curve.first_day_share, fit_dispersion(came, expected), shocks)
+    return Spreads(curve.first_day_share, fit_dispersion(came, expected), shocks, curve.extending_share)
 
 
 def some_customers(data: Labelled, most: int) -> Labelled:
@@ -115,6 +118,22 @@ def first_day_share(curve: Curve, data: Labelled) -> float:
     step = np.ceil(first / curve.step_days)
     there = (happened.event > 0) & (first > 0) & (np.ceil(happened.duration_days / curve.step_days) == step)
     return float((happened.duration_days[there] == first[there]).mean()) if there.any() else 0.0
+
+
+def extending_share(paid: Float64 | None) -> float:
+    """Return which share of the margin came with the churn event, of ``Outcomes.paid``.
+
+    1 where nothing else is revenue, or nothing came.
+
+    Examples
+    --------
+    >>> extending_share(np.array([[30.0, 0.0], [0.0, 10.0]]))
+    0.75
+    """
+    if paid is None:
+        return 1.0
+    own, beside = np.nansum(paid, axis=0).tolist()
+    return float(own / (own + beside)) if own + beside > 0 else 1.0
 
 
 def until_lapse(curve: Curve, data: Labelled) -> tuple[Float64, Float64]:

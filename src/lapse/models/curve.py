@@ -48,6 +48,9 @@ class Curve:
         default the business's one rate of the spend.
     event_cost : float64, shape (n, n_steps), optional
         What the events of step k are expected to cost, given a customer at its start.
+    extending_share : float, default 1
+        In [0, 1]: of the money, the share that extends the life, since it comes with the event that keeps the
+        customer. The rest, such as add-ons, comes on days that are covered too.
     cause_shares : float64, shape (n, n_causes, n_steps), optional
         Of those who lapse in step k, the share of each cause; 1 together. By default there is one cause.
     causes : tuple of int
@@ -61,6 +64,7 @@ class Curve:
     margin: Float64 | None = field(default=None, kw_only=True)
     event_cost: Float64 | None = field(default=None, kw_only=True)
     first_day_share: float = field(default=0.0, kw_only=True)
+    extending_share: float = field(default=1.0, kw_only=True)
     cause_shares: Float64 | None = field(default=None, kw_only=True)
     causes: tuple[int, ...] = field(default=(), kw_only=True)
 
@@ -74,8 +78,9 @@ class Curve:
             raise ValueError("survival must fall from 1 and never below 0")
         if self.earliest_days is not None and self.earliest_days.shape != (len(self.survival),):
             raise ValueError("earliest_days must be one number a row")
-        if not 0 <= self.first_day_share <= 1:
-            raise ValueError(f"first_day_share must lie in [0, 1], not {self.first_day_share}")
+        for name in ("first_day_share", "extending_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
         over = np.arange(1, self.n_steps + 1) <= sure_steps(self.earliest, self.step_days)[:, None]
         if (self.survival[over] < 1.0 - _TOLERANCE).any():
             raise ValueError("survival must not fall before a lapse can happen")

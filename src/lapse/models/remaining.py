@@ -11,7 +11,6 @@ import pandas as pd
 
 from lapse.models.curve import Curve
 from lapse.models.durations import (
-    alive_share,
     lifetime_interval_days,
     lifetime_quantile_days,
     remaining_lifetime_days,
@@ -78,15 +77,30 @@ def remaining_lifetimes(
     mean = remaining_lifetime_days(curve, limit_days)
     lower, upper, _ = lifetime_interval_days(curve, limit_days, level)
     median, beyond = lifetime_quantile_days(curve, 0.5, limit_days)
-    alive = alive_share(curve, limit_days)
-    ends = step_days * np.arange(1, alive.shape[1] + 1)
-    unseen = np.clip((ends - tail_days[:, None]) / step_days, 0.0, 1.0)
     return pd.DataFrame(
         {
             "remaining_lifetime_days": mean,
             "remaining_lifetime_days_lower": lower,
             "remaining_lifetime_days_upper": upper,
             "median_lifetime_days": np.where(beyond, np.inf, median),
-            "tail_share": (alive * unseen).sum(axis=1) * step_days / mean,
+            "tail_share": _tail_share(survival, limit_days / step_days, tail_days / step_days),
         }
     )
+
+
+def _tail_share(survival: Float64, limit: float, tail: Float64) -> Float64:
+    """Return how much of the area up to the limit lies behind the tail's beginning, both in steps."""
+    whole = _area(survival, np.full(len(survival), limit))
+    share: Float64 = (whole - _area(survival, np.clip(tail, 0.0, limit))) / whole
+    return share
+
+
+def _area(survival: Float64, until: Float64) -> Float64:
+    """Return the area under each row's straight lines, so many steps from now; float64 of shape (n,)."""
+    start = np.hstack([np.ones((len(survival), 1)), survival[:, :-1]])
+    before = np.hstack([np.zeros((len(survival), 1)), np.cumsum((start + survival) / 2, axis=1)])
+    step = np.minimum(np.floor(until).astype(np.int64), survival.shape[1] - 1)
+    row, inside = np.arange(len(survival)), until - step
+    lost = (start - survival)[row, step] * inside**2 / 2
+    area: Float64 = before[row, step] + start[row, step] * inside - lost
+    return area

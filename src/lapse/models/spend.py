@@ -236,7 +236,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             rows.target[within],
             rows.step[within],
             whose[within],
-            round(365 / self.step_days),
+            max(1, round(365 / self.step_days)),
         )
 
     def _mean(self, boosters: list[lgb.Booster], rows: _Rows) -> Float64:

@@ -1,11 +1,16 @@
 """Value at risk, split by the cause of the lapse: money that an offer may keep, and money that none can.
 
-In: curves with shares of causes, the ``value`` section. Out: for each customer the value that is lost if it
-lapses within the horizon, weighted with the chance of that, by cause.
+In: curves with shares of causes, and the CLV. Out: for each customer its CLV times its churn probability, by
+cause.
 
-The value at risk of a customer is its CLV times its churn probability; each cause has the part of it that it
-has of the probability, so the causes of a customer add up to the whole. A card that cannot be charged is put
-right by a payment reminder, a house move by nothing: only the voluntary part is what an offer is for.
+Each cause has the part of it that it has of the probability, so the causes of a customer add up to the whole.
+A card that cannot be charged is put right by a payment reminder, a house move by nothing: only the voluntary
+part is what an offer is for.
+
+It is a number to rank by, high where much is expected of somebody who may well leave, and can be worked out
+from the score table alone. It is not the money that will be lost: the CLV has the chance of a lapse in it
+already, so who is nearly sure to lapse has little of it. The loss would be the chance times what a customer
+brings behind the horizon if it stays until then, which is more for those who are likely to lapse.
 
 Refused (ValueError): a horizon beyond the curve.
 """

@@ -133,7 +133,8 @@ def fit_shocks(
     period : int64, shape (n, n_steps)
         In which calendar step each step lies.
     by_step : float64, shape (n_steps,)
-        How heavy each step is in the totals that will be asked for.
+        How heavy each step is in the totals that will be asked for. Those never seen are taken to be as sure
+        as the others together.
     share : float, default 1
         Of the customers that the curve was learned from, how many are given.
 
@@ -158,10 +159,12 @@ def fit_shocks(
 def _level(off: Float64, expected: Float64, customer: Int64, by_step: Float64) -> float:
     """Return the relative standard error of a total whose steps are so heavy, clustered by customer.
 
-    Where they add up to nothing, of one that is as what was expected.
+    Steps of which nothing was seen say nothing: the level is that of the others. Where those add up to
+    nothing, of a total that is as what was expected.
     """
     there = expected.sum(axis=0)
-    heavy = by_step if by_step.sum() > 0 else np.maximum(there, 0.0)
+    seen = np.where(there != 0, by_step, 0.0)
+    heavy = seen if seen.sum() > 0 else np.maximum(there, 0.0)
     weight = heavy / max(float(heavy.sum()), 1e-300)
     per_money = np.divide(weight, there, out=np.zeros(len(weight)), where=there > 0)
     pull = np.bincount(customer, off @ per_money)

@@ -3,10 +3,12 @@
 In: curves, the ``value`` section and a :class:`Change`. Out: the curve and the value as they would be, and
 the cash flows that follow. No change gives the same numbers bit by bit.
 
-A point of retention is a point of each customer's own yearly retention r, read off its curve at the last step
-that ends within a year: hazards are multiplied by ``log(r + 0.01) / log(r)`` at every step, so nobody lapses
-before it is possible, and a constant r becomes ``r + 0.01`` in every year. Who is sure to stay, or sure to
-leave, is not changed.
+A point of retention is a point of each customer's own retention r over the first year in which it can lapse:
+the whole steps of a year from the first one in which a lapse is possible, so that a term of two years hides
+nothing. Cumulative hazards are multiplied by ``log(r + 0.01) / log(r)``, so nobody lapses before it is
+possible, and a constant r becomes ``r + 0.01`` in every year. Where these steps are a part of a year, r is of
+that part and moves by that part of a point. The multiple lies between a tenth and 10: whoever has less than a
+point to win still lapses at some time. Who is sure to stay in that year, or to leave, is not changed.
 
 It is arithmetic on the curve, not a forecast of what a measure does: what raises retention is not said, and
 what it costs is not in it.
@@ -23,9 +25,12 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from lapse.config import Value
-from lapse.models.curve import Curve
+from lapse.models.curve import Curve, sure_steps
 from lapse.schema import Float64
 from lapse.value.flows import DAYS_A_YEAR, cash_flows
+
+_MOST = 10.0
+"""By how much a change of retention multiplies or divides a hazard at most."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Change:
     Attributes
     ----------
     retention : float
-        Added to the yearly retention: 0.01 is a point.
+        Added to the retention over the first year in which a lapse is possible: 0.01 is a point.
     margin : float
         Relative: 0.01 raises every margin by 1 %, a negative one falls further.
     discount : float
@@ -116,11 +121,14 @@ def _retained(curve: Curve, points: float) -> Float64:
     """Return survival with so much more retention a year."""
     if not points:
         return curve.survival
-    steps = min(max(DAYS_A_YEAR // curve.step_days, 1), curve.n_steps)
-    kept = np.clip(curve.survival[:, steps - 1], 0.0, 1.0)
-    open_ = (kept > 0) & (kept < 1)
-    yearly = kept[open_] ** (DAYS_A_YEAR / (steps * curve.step_days))
+    survival = np.clip(curve.survival, 0.0, 1.0)
+    last = sure_steps(curve.earliest, curve.step_days) + max(DAYS_A_YEAR // curve.step_days, 1)
+    last = np.minimum(last, curve.n_steps)
+    kept = survival[np.arange(len(survival)), last - 1]
+    moved = (kept > 0) & (kept < 1)
+    part_of_a_year = (last * curve.step_days - curve.earliest)[moved] / DAYS_A_YEAR
     power = np.ones(len(kept))
-    power[open_] = np.log(np.clip(yearly + points, 1e-12, 1.0)) / np.log(yearly)
-    survival: Float64 = np.clip(curve.survival, 0.0, 1.0) ** power[:, None]
-    return np.minimum.accumulate(survival, axis=1)
+    power[moved] = np.log(np.maximum(kept[moved] + points * part_of_a_year, 1e-300)) / np.log(kept[moved])
+    power = np.clip(power, 1.0 / _MOST, _MOST)
+    retained: Float64 = np.minimum.accumulate(survival ** power[:, None], axis=1)
+    return retained
