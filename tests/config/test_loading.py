@@ -122,6 +122,11 @@ REFUSED = [
     ([("churn.causes", {"x": "bored"})], "churn.causes.x: expected"),
     ([("events.visit.columns.end_known_at", "x")], "events.visit.columns.end_known_at: expected an 'end'"),
     ([("events.visit.columns.cause", "x")], "events.visit.columns.cause: expected a cause on the churn"),
+    (
+        [("events.visit.columns.currency", "paid_in")],
+        "events.visit.columns.currency: expected an 'amount' beside it, got no amount",
+    ),
+    ([("customers.columns.currency", "x")], "customers.columns.currency: expected one of customer_id"),
     ([("events.order.columns.time", ...)], "events.order.columns.time: expected the column that holds it"),
     ([("customers.columns", {})], "customers.columns.customer_id: expected the column that holds it"),
     ([("events.order.columns.price", "x")], "events.order.columns.price: expected one of amount, cause"),

@@ -15,7 +15,9 @@ from lapse.config.urls import describe_url, missing_variables
 
 _ROLES: Mapping[str, frozenset[str]] = {
     "customers": frozenset({"customer_id", "known_at"}),
-    "events": frozenset({"customer_id", "time", "end", "end_known_at", "amount", "known_at", "cause"}),
+    "events": frozenset(
+        {"customer_id", "time", "end", "end_known_at", "amount", "currency", "known_at", "cause"}
+    ),
 }
 
 _KNOWN_LATER = ("end", "end_known_at", "cause")
@@ -30,6 +32,8 @@ def check_tables(business: Business) -> Wrong:
         yield from _check_table(f"events.{name}", event, {"customer_id", "time"})
         if "end_known_at" in event.columns and not event.has_end:
             yield f"events.{name}.columns.end_known_at", "an 'end' beside it", "no end", ""
+        if "currency" in event.columns and not event.has_amount:
+            yield f"events.{name}.columns.currency", "an 'amount' beside it", "no amount", ""
         if "cause" in event.columns and name != business.churn.event:
             yield f"events.{name}.columns.cause", "a cause on the churn event only", f"one on '{name}'", ""
     if business.customers is not None and "customers" in business.events:

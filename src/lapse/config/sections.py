@@ -67,6 +67,7 @@ __all__ = [
     "Tiers",
     "Tracking",
     "Value",
+    "attributes",
     "mapped_columns",
 ]
 
@@ -118,8 +119,12 @@ class Event(Table):
 
 def mapped_columns(table: Table) -> tuple[str, ...]:
     """Return the source columns that a table's section names, each once, in the order of the config."""
-    categories = table.categories.values() if isinstance(table, Event) else ()
-    return tuple(dict.fromkeys([*table.columns.values(), *table.features.values(), *categories]))
+    return tuple(dict.fromkeys([*table.columns.values(), *attributes(table).values()]))
+
+
+def attributes(table: Table) -> dict[str, str]:
+    """Return the source column of every feature and category that a table's section names."""
+    return table.features | (table.categories if isinstance(table, Event) else {})
 
 
 class Churn(Section):

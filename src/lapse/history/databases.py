@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,15 @@ class Fetched:
     dialect: str
 
 
-def fetch(table: Table, wanted: Sequence[str], where: str, folder: Path, home: Path) -> Fetched:
+def fetch(table: Table, wanted: Callable[[str], bool], where: str, folder: Path, home: Path) -> Fetched:
     """Stream the wanted columns of a table or query into Parquet files.
 
     Parameters
     ----------
     table : Table
         With a ``url`` and a ``table`` or ``query``.
-    wanted : sequence of str
-        The columns to keep, where they exist.
+    wanted : callable
+        Whether a column is kept, by its name.
     where : str
         The table's name in messages.
     folder : Path
@@ -91,7 +91,7 @@ def fetch(table: Table, wanted: Sequence[str], where: str, folder: Path, home: P
     with _connected(table, where, home) as connection:
         if table.table is not None:
             address, names = _columns(connection, table.table, where)
-            chosen = [name for name in names if name in wanted] or names[:1]
+            chosen = [name for name in names if wanted(name)] or names[:1]
             quoted = ", ".join(_quoted(connection, name) for name in chosen)
             result = _run(connection, f"SELECT {quoted} FROM {address}")
         else:
@@ -189,10 +189,12 @@ def _names_of(inspector: sa.Inspector, table: str, schema: str | None) -> tuple[
         return ()
 
 
-def _write(result: sa.CursorResult[Any], wanted: Sequence[str], where: str, folder: Path) -> list[Path]:
+def _write(
+    result: sa.CursorResult[Any], wanted: Callable[[str], bool], where: str, folder: Path
+) -> list[Path]:
     """Write the wanted columns, one file a chunk, each with the types that its values have."""
     names = list(result.keys())
-    kept = [place for place, name in enumerate(names) if name in wanted] or [0]
+    kept = [place for place, name in enumerate(names) if wanted(name)] or [0]
     files = []
     for number, chunk in enumerate(result.partitions(CHUNK_ROWS)):
         values = list(zip(*chunk, strict=True))

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lapse.config import Business, Event, Table
-from lapse.config.sections import mapped_columns
+from lapse.config.sections import attributes, mapped_columns
 from lapse.errors import DataError, Problem
 from lapse.history.casts import (
     Cast,
@@ -32,6 +32,7 @@ from lapse.history.casts import (
     number_cast,
     time_cast,
 )
+from lapse.history.currencies import not_told_apart, other_currencies
 from lapse.history.sources import Source, literal, quote
 from lapse.schema import CAUSES
 
@@ -146,7 +147,8 @@ def plan(source: Source, business: Business, table: Table, identity: str) -> Pla
     DataError
         With every missing column and every wrong type.
     """
-    problems = _missing(source, section(business, source.name), table)
+    key = section(business, source.name)
+    problems = [*_missing(source, key, table), *not_told_apart(source, table, key)]
     casts: dict[str, Cast] = {}
     for name, column in _targets(table).items():
         if column in source.types:
@@ -183,9 +185,9 @@ def _missing(source: Source, key: str, table: Table) -> list[Problem]:
 
 
 def _targets(table: Table) -> dict[str, str]:
-    """Return the source column of every role and attribute."""
-    listed = table.features | (table.categories if isinstance(table, Event) else {})
-    return {**table.columns, **{ATTRIBUTE + name: column for name, column in listed.items()}}
+    """Return the source column of every role and attribute; a currency is compared, and not kept."""
+    roles = {role: column for role, column in table.columns.items() if role != "currency"}
+    return {**roles, **{ATTRIBUTE + name: column for name, column in attributes(table).items()}}
 
 
 def _key(business: Business, table_name: str, table: Table, name: str) -> str:
@@ -264,13 +266,17 @@ def _flags(
     if "amount" in casts:
         raw, value = casts["amount"].raw, casts["amount"].value
         flags["lacks_amount"] = f"({raw} IS NULL OR NOT isfinite({value}) OR abs({value}) >= {MOST_AMOUNT})"
-    failures = [(role, cast.failed, cast.expected, cast.raw, "") for role, cast in casts.items()]
-    failures += _meaningless(business, source.name, casts)
-    for number, (role, failed, expected, raw, hint) in enumerate(failures):
+    found = [(role, cast.failed, cast.expected, cast.raw, "") for role, cast in casts.items()]
+    found += _meaningless(business, source.name, casts)
+    failures = [
+        (f"column '{_targets(table)[role]}' ({_key(business, source.name, table, role)})", *parts)
+        for role, *parts in found
+    ]
+    failures += other_currencies(source, business, table, section(business, source.name))
+    for number, (what, failed, expected, raw, hint) in enumerate(failures):
         if failed:
             flag, shown = f"failed_{number}", f"shown_{number}"
             flags |= {flag: f"({failed})", shown: f"CAST({raw} AS VARCHAR)"}
-            what = f"column '{_targets(table)[role]}' ({_key(business, source.name, table, role)})"
             unreadable.append(Unreadable(what, expected, flag, shown, hint))
     return flags, unreadable
 

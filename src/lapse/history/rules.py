@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import get_args
 
-from lapse.config import Business, Event, Quality, Table
+from lapse.config import Business, Quality, Table
+from lapse.config.sections import attributes
 from lapse.history.normalise import ATTRIBUTE, MOST_AMOUNT, Plan, section
 from lapse.history.sources import literal, quote
 
@@ -87,14 +88,8 @@ def rules_of(plan: Plan, business: Business, table: Table, today: date) -> Itera
     for name, values in table.allowed.items():
         text = f"CAST({quote(ATTRIBUTE + name)} AS VARCHAR)"
         unknown = f"{text} NOT IN ({', '.join(map(literal, values))})" if values else f"{text} IS NOT NULL"
-        what, expected = f"column '{_column(table, name)}'", f"one of {', '.join(values)}"
+        what, expected = f"column '{attributes(table)[name]}'", f"one of {', '.join(values)}"
         yield Rule("unknown_categories", unknown, policy, what, expected, text, hint)
-
-
-def _column(table: Table, name: str) -> str:
-    """Return the source column of an attribute."""
-    categories = table.categories if isinstance(table, Event) else {}
-    return (table.features | categories)[name]
 
 
 def _missing_values(plan: Plan, business: Business, table: Table) -> Iterator[Rule]:

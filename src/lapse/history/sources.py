@@ -14,12 +14,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
 from lapse.config import Business, Table, describe_url
+from lapse.config.currency import says_currency
 from lapse.config.sections import CsvFormat, mapped_columns
 from lapse.errors import DataError, Problem, shown_path
 from lapse.history.databases import Fetched, fetch
@@ -86,7 +88,7 @@ def open_source(
     with saying_where(where):
         if table.path is None:
             fetched = fetch(
-                table, mapped_columns(table), where, folder / "fetched" / name, business.source.parent
+                table, partial(_is_read, table), where, folder / "fetched" / name, business.source.parent
             )
             source = _from_database(connection, name, where, fetched)
         else:
@@ -261,6 +263,13 @@ def _header(file: Path, form: CsvFormat, where: str) -> list[str]:
         ) from error
     _check_once(header, where, f"header of {file.name}")
     return header
+
+
+def _is_read(table: Table, column: str) -> bool:
+    """Return whether a column is looked at; the engine takes names that differ by case alone for one."""
+    mapped = mapped_columns(table)
+    taken = {name.lower() for name in mapped}
+    return column in mapped or (column.lower() not in taken and says_currency(table, column))
 
 
 def _from_database(connection: duckdb.DuckDBPyConnection, name: str, where: str, fetched: Fetched) -> Source:
