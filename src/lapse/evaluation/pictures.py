@@ -277,7 +277,8 @@ def _arms(value: Float64, lower: Float64, upper: Float64) -> Float64:
 def _count_rows(axes: Axes, steps: pd.DataFrame) -> None:
     """Write the rows of each step above the axes, of many steps only as many as have room."""
     every = -(-len(steps) // _MOST_COUNTS) or 1
-    for days, n in zip(steps["days"][::every], steps["n"][::every], strict=True):
+    shown = steps.iloc[every // 2 :: every]
+    for days, n in zip(shown["days"], shown["n"], strict=True):
         axes.annotate(
             f"{n:,}", (days, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=8, color=_GREY
         )
