@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lapse.evaluation.censoring import concordance, d_calibration, ipcw_brier, kaplan_meier
+from lapse.evaluation.censoring import (
+    concordance,
+    d_calibration,
+    integrated_ipcw_brier,
+    ipcw_brier,
+    kaplan_meier,
+)
 
 # 24 rows; what scikit-survival 0.28.0 and lifelines 0.30.3 say of them stands below.
 LAPSED = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1], bool)
@@ -82,6 +90,41 @@ def test_those_weights_prefer_a_wrong_model_where_the_end_of_the_data_and_a_drif
     wrong = np.where(late[:, None], 0.0, truth)
     score = [ipcw_brier(lapsed, duration, survival, times)[0] for survival in (truth, wrong)]
     assert score[1] < score[0] - 0.02
+
+
+def test_integrated_ipcw_brier_is_what_loops_say() -> None:
+    rng = np.random.default_rng(5)
+    duration = rng.integers(1, 12, 80).astype(float)
+    lapsed, times = rng.random(80) < 0.6, [2.0, 4.0, 6.0, 8.0]
+    survival = np.sort(rng.random((80, 4)), axis=1)[:, ::-1]
+
+    def uncensored(time: float, with_equal: bool) -> float:
+        left = 1.0
+        for moment in sorted(set(duration[~lapsed])):
+            if moment < time or (with_equal and moment == time):
+                # a lapse of that very moment comes before the censoring
+                at_risk = sum(duration > moment) + sum((duration == moment) & ~lapsed)
+                left *= 1 - sum((duration == moment) & ~lapsed) / at_risk
+        return left
+
+    by_time = []
+    for k, time in enumerate(times):
+        total = 0.0
+        for i in range(80):
+            if duration[i] > time:
+                total += (1 - survival[i, k]) ** 2 / uncensored(time, with_equal=True)
+            elif lapsed[i]:
+                total += survival[i, k] ** 2 / uncensored(duration[i], with_equal=False)
+        by_time.append(total / 80)
+    area = sum((a + b) / 2 * 2.0 for a, b in pairwise(by_time))
+    assert integrated_ipcw_brier(lapsed, duration, survival, times) == pytest.approx(area / 6.0, rel=1e-12)
+
+
+def test_d_calibration_by_step_spreads_a_lapse_over_its_step() -> None:
+    found = d_calibration([True, True, False], [0.25, 0.95, 0.2], [0.45, 1.0, 0.9])
+    assert found.share * 3 == pytest.approx([0.5, 0.5, 0.25, 0.5, 0.25, 0, 0, 0, 0, 1])
+    with pytest.raises(ValueError, match="survival_before: expected at least"):
+        d_calibration([True], [0.5], [0.4])
 
 
 def test_d_calibration_by_hand() -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lapse.evaluation import calibration, metrics, pictures, tables
@@ -70,6 +71,23 @@ def test_the_rows_of_steps_do_not_hide_each_other(n_steps: int) -> None:
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in (*figure.axes[0].texts, figure.axes[0].title)]
     assert len(boxes) >= 2 + min(n_steps, 9)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+@pytest.mark.parametrize("n_months", [1, 3, 30])
+def test_months_are_drawn_with_their_rows(n_months: int, tmp_path: Path) -> None:
+    month = np.arange(1, n_months + 1)
+    table = pd.DataFrame(
+        {"method": "lapse", "period": month, "days": 30 * month, "n": 12_000, "expected": 50.0 + month}
+    ).assign(realised=60.0, error=(50.0 + month) / 60 - 1, lower=-0.3, upper=0.3)
+    table.loc[n_months - 1, ["realised", "error", "lower", "upper"]] = [0.0, np.nan, np.nan, np.nan]
+    figure = pictures.draw_lapses_by_period(table, "lapse")
+    axes = figure.axes[0]
+    assert [bar.get_height() for bar in axes.patches] == pytest.approx(table["expected"])
+    assert [bar.get_x() + bar.get_width() / 2 for bar in axes.patches] == pytest.approx(30 * month - 15)
+    assert "12,000" in {text.get_text() for text in axes.texts}
+    figure.savefig(tmp_path / "months.png")
+    boxes = [text.get_window_extent() for text in (*axes.texts, axes.title)]
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 

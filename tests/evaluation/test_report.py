@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lapse.evaluation import tables
+from lapse.evaluation.lifetime_tables import Followed, evaluate_curves
 from lapse.evaluation.report import Evaluation, Protocol
 from tests.evaluation.test_tables import sample
 
@@ -35,6 +37,50 @@ def evaluation() -> Evaluation:
         clv=tables.evaluate_money(spend, {"lapse": 0.9 * spend}, customer, n_replicates=20),
         absent={"BG/NBD": "the churn event covers a span"},
     )
+
+
+@pytest.fixture(scope="module")
+def with_curves(evaluation: Evaluation) -> Evaluation:
+    rng = np.random.default_rng(0)
+    duration = rng.integers(1, 90, 600).astype(np.int32)
+    followed = Followed(duration <= 62, np.minimum(duration, 62), np.full(600, 62, np.int32), 14)
+    own, steps = rng.uniform(0.9, 1, 600), [0.8, 0.7, 0.5, 0.4]
+    survival = {"lapse": np.outer(own, steps), "base rate": np.tile(steps, (600, 1))}
+    means = {"lapse": 35 * own, "base rate": np.full(600, 35.0)}
+    found = evaluate_curves(followed, survival, means, np.arange(600), n_replicates=20)
+    lifetime = pd.concat([evaluation.lifetime, found.overall], ignore_index=True)
+    return replace(
+        evaluation, lifetime=lifetime, lifetime_deciles=found.deciles, lifetime_periods=found.periods
+    )
+
+
+def test_whole_curves_are_printed_and_logged(with_curves: Evaluation) -> None:
+    text = str(with_curves)
+    head = text.split("remaining lifetime\n")[1].splitlines()[0]
+    assert head.split("  ")[-1] == "concordance"
+    assert "concordance: last of all, as curves that are wrong by the same factor keep it" in text
+    months = text.split("lapses in days")[1].split("\n\n")[0].splitlines()
+    assert months[1].split()[:4] == ["1", "to", "28", "600"]
+    assert months[2].split()[:3] == ["29", "to", "56"]
+    steps = text.split("lapsed by day")[1].splitlines()
+    assert steps[0].split() == ["rows", "predicted", "observed", "Brier", "calib.", "error", "by", "chance"]
+    logged = {
+        "integrated_ipcw_brier",
+        "lapses_error",
+        "restricted_mean_worst",
+        "d_calibration_p",
+        "concordance",
+    }
+    assert logged <= set(with_curves.metrics())
+    back = Evaluation.from_json(json.loads(json.dumps(with_curves.to_json(), allow_nan=False)))
+    assert str(back) == text
+    pd.testing.assert_frame_equal(back.lifetime_deciles, with_curves.lifetime_deciles, check_dtype=False)
+
+
+def test_an_evaluation_from_before_whole_curves_is_read(evaluation: Evaluation) -> None:
+    stored = evaluation.to_json()
+    del stored["lifetime_deciles"], stored["lifetime_periods"]
+    assert str(Evaluation.from_json(stored)) == str(evaluation)
 
 
 def test_it_says_what_was_asked_of_whom(evaluation: Evaluation) -> None:

@@ -33,3 +33,26 @@ def test_the_evaluation_says_who_was_judged(shop: Place, monkeypatch: pytest.Mon
     assert f"of {asked.n_all:,} rows" in str(evaluation)
     whole = shop.model.evaluation.protocol
     assert whole.n == whole.n_all
+
+
+@pytest.mark.parametrize("place", ["shop", "gym"])
+def test_curves_are_judged_by_what_the_test_dates_show(place: str, request: pytest.FixtureRequest) -> None:
+    at: Place = request.getfixturevalue(place)
+    test, evaluation = lapse.snapshots(at.history).test_part(), at.model.evaluation
+    step, happened = at.business.step_days, test.labels
+    follow_up = test.cut - test.day
+    months = evaluation.lifetime_periods
+    assert set(months["method"]) == {"lapse", "Kaplan-Meier"}
+    assert (np.diff(months.loc[months["method"] == "lapse", "days"], prepend=0) <= 31).all()
+    begin = 0
+    for row in months[months["method"] == "lapse"].itertuples():
+        inside = (happened.duration_days > begin) & (happened.duration_days <= row.days)
+        watched = follow_up >= row.days
+        assert (row.n, row.realised) == (watched.sum(), (watched & inside & (happened.event > 0)).sum())
+        begin = row.days
+    deciles = evaluation.lifetime_deciles
+    means = deciles[(deciles["figure"] == "restricted_mean_days") & (deciles["method"] == "Kaplan-Meier")]
+    limit = follow_up.min() // step * step
+    assert means["days"].tolist() == [limit]
+    assert means["observed"].iloc[0] == pytest.approx(np.minimum(happened.duration_days, limit).mean())
+    assert 0 < means["predicted"].iloc[0] <= limit

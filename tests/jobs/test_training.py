@@ -31,13 +31,16 @@ def test_the_run_holds_parameters_metrics_tables_pictures_and_config(shop: Place
     assert run.data.params["config_hash"] == shop.business.config_hash
     assert run.data.metrics["log_loss"] == pytest.approx(shop.model.evaluation.metrics()["log_loss"])
     assert {"auc", "integrated_brier", "spend_total_bias", "clv_total_bias"} <= run.data.metrics.keys()
+    assert {"d_calibration_p", "restricted_mean_error", "lapses_error"} <= run.data.metrics.keys()
     kept = {
         file.path
         for name in ("", "tables", "pictures", "config")
         for file in client.list_artifacts(run.info.run_id, name)
     }
     assert {"evaluation.txt", "config/shop.yaml", "tables/probabilities.csv", "pictures/reasons.png"} <= kept
-    assert "leak_warnings.txt" in kept
+    assert {"tables/lifetime_deciles.csv", "tables/lifetime_periods.csv"} <= kept
+    assert {"pictures/lapses_by_month.png", "leak_warnings.txt"} <= kept
+    assert "lapses in days" in str(shop.model.evaluation)
     assert run.data.params["leak_warnings"] == "0"
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from numba import njit
 from scipy.stats import chi2
 
+from lapse.evaluation.survival import mean_over_steps
 from lapse.schema import Bool, Float64
 
 N_BINS = 10
@@ -128,6 +129,25 @@ def ipcw_brier(
     return mean
 
 
+def integrated_ipcw_brier(
+    lapsed: npt.ArrayLike, duration: npt.ArrayLike, survival: npt.ArrayLike, times: npt.ArrayLike
+) -> float:
+    """Return :func:`ipcw_brier` averaged over equally distant times, by the trapezoid rule.
+
+    Parameters
+    ----------
+    survival : array, shape (n, n_times)
+    times : array, shape (n_times,)
+        Equally distant, each where some are still watched.
+
+    Examples
+    --------
+    >>> integrated_ipcw_brier([True, True], [1, 3], [[0.5, 0.5], [0.5, 0.0]], [1.5, 2.5])
+    0.4375
+    """
+    return mean_over_steps(ipcw_brier(lapsed, duration, survival, times))
+
+
 def _of_censoring(seen: Bool, time: Float64) -> StepFunction:
     """Return the Kaplan-Meier estimate of not being censored; of equal times lapses come first."""
     times, censored = np.unique(time[~seen], return_counts=True)
@@ -154,20 +174,25 @@ class DCalibration:
     p: float
 
 
-def d_calibration(lapsed: npt.ArrayLike, survival_at_duration: npt.ArrayLike) -> DCalibration:
+def d_calibration(
+    lapsed: npt.ArrayLike, survival_at_duration: npt.ArrayLike, survival_before: npt.ArrayLike | None = None
+) -> DCalibration:
     """Test whether predicted survival at the lapse is uniform; the censored are spread over what is left.
 
     Parameters
     ----------
     survival_at_duration : array, shape (n,)
         Predicted P(T > duration) of each row at its own duration.
+    survival_before : array, shape (n,), optional
+        Where time is known by step only: predicted survival at the start of the step of the lapse, the other
+        being that at its end. The lapse counts evenly between both. Not looked at in rows without a lapse.
 
     Notes
     -----
     Haider, Hoehn, Davis and Greiner (2020), "Effective ways to build and evaluate individual survival
     distributions", Journal of Machine Learning Research 21(85). Who is censored at survival s would have
     lapsed at one that is uniform in [0, s]. That counts as seen what is not, so the test is conservative the
-    more are censored.
+    more are censored, and the longer the steps are. Rows must be independent.
 
     Examples
     --------
@@ -176,18 +201,23 @@ def d_calibration(lapsed: npt.ArrayLike, survival_at_duration: npt.ArrayLike) ->
     """
     seen = booleans(lapsed)
     at = _probabilities(survival_at_duration, seen.shape)
-    edges = np.linspace(0.0, 1.0, N_BINS + 1)
-    place = np.minimum((at[seen] * N_BINS).astype(np.int64), N_BINS - 1)
-    count = np.bincount(place, minlength=N_BINS).astype(np.float64)
-    left = at[~seen, None]
-    overlap = np.clip(np.minimum(left, edges[1:]) - edges[:-1], 0.0, None)
-    never = left[:, 0] <= 0
-    share_left = np.divide(overlap, left, out=np.zeros_like(overlap), where=left > 0)
-    share_left[never, 0] = 1.0
-    count += share_left.sum(axis=0)
+    before = at if survival_before is None else _probabilities(survival_before, seen.shape)
+    if (before < at)[seen].any():
+        raise ValueError("survival_before: expected at least the survival at the duration")
+    count = _spread(np.where(seen, at, 0.0), np.where(seen, before, at))
     expected = len(at) / N_BINS
     statistic = float(np.sum((count - expected) ** 2) / expected)
     return DCalibration(count / len(at), statistic, float(chi2.sf(statistic, N_BINS - 1)))
+
+
+def _spread(low: Float64, high: Float64) -> Float64:
+    """Return how much of the rows is in each bin, (N_BINS,), a row being even between its two ends."""
+    point = high <= low
+    place = np.minimum((low[point] * N_BINS).astype(np.int64), N_BINS - 1)
+    edges, begin, end = np.linspace(0.0, 1.0, N_BINS + 1), low[~point, None], high[~point, None]
+    overlap = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0.0, None)
+    count: Float64 = np.bincount(place, minlength=N_BINS) + (overlap / (end - begin)).sum(axis=0)
+    return count
 
 
 def concordance(lapsed: npt.ArrayLike, duration: npt.ArrayLike, risk: npt.ArrayLike) -> float:

@@ -144,21 +144,55 @@ def ends_by_period(
     ... # doctest: +NORMALIZE_WHITESPACE
     {'period': [1, 2], 'watched': [4, 4], 'expected': [2.0, 1.0], 'realised': [2, 1], 'error': [0.0, 0.0]}
     """
+    expected, realised = ends_of_rows(survival, lapsed, duration, step_length, steps_a_period, follow_up)
+    watched = ~np.isnan(realised)
+    table = pd.DataFrame(
+        {
+            "period": np.arange(1, expected.shape[1] + 1),
+            "watched": watched.sum(axis=0),
+            "expected": np.nansum(expected, axis=0),
+            "realised": np.nansum(realised, axis=0).astype(np.int64),
+        }
+    )
+    return table.assign(error=table["expected"] / table["realised"].where(table["realised"] > 0) - 1.0)
+
+
+def ends_of_rows(
+    survival: npt.ArrayLike,
+    lapsed: npt.ArrayLike,
+    duration: npt.ArrayLike,
+    step_length: float,
+    steps_a_period: int = 1,
+    follow_up: npt.ArrayLike | None = None,
+) -> tuple[Float64, Float64]:
+    """Return of each row what :func:`ends_by_period` sums: its chance to lapse in a period, and if it did.
+
+    Parameters
+    ----------
+    survival, lapsed, duration, step_length, steps_a_period, follow_up
+        As in :func:`ends_by_period`.
+
+    Returns
+    -------
+    expected, realised : float64, shape (n, n_periods)
+        NaN in both where the follow-up does not reach the end of the period.
+
+    Examples
+    --------
+    >>> ends_of_rows([[0.5, 0.25]], [True], [1.5], 1.0)
+    (array([[0.5 , 0.25]]), array([[0., 1.]]))
+    """
     stays = _two_dimensional(survival)
     seen, time = booleans(lapsed), np.asarray(duration, np.float64)
     _same_length(stays, seen, time)
-    reach = _reach(follow_up, seen, time, stays.shape[1] // steps_a_period * steps_a_period * step_length)
-    start = np.ones(len(stays))
-    rows = []
-    for period, last in enumerate(range(steps_a_period, stays.shape[1] + 1, steps_a_period), start=1):
-        begin, end = (last - steps_a_period) * step_length, last * step_length
-        watched = reach >= end
-        expected = float((start - stays[:, last - 1])[watched].sum())
-        realised = int((watched & seen & (time > begin) & (time <= end)).sum())
-        error = expected / realised - 1.0 if realised else float("nan")
-        rows.append((period, int(watched.sum()), expected, realised, error))
-        start = stays[:, last - 1]
-    return pd.DataFrame(rows, columns=["period", "watched", "expected", "realised", "error"])
+    at_ends = stays[:, steps_a_period - 1 :: steps_a_period]
+    ends = np.arange(1, at_ends.shape[1] + 1) * steps_a_period * step_length
+    reach = _reach(follow_up, seen, time, float(ends[-1]) if len(ends) else 0.0)
+    watched = reach[:, None] >= ends
+    expected = np.column_stack([np.ones(len(stays)), at_ends[:, :-1]])[:, : len(ends)] - at_ends
+    inside = (time[:, None] > ends - steps_a_period * step_length) & (time[:, None] <= ends)
+    realised = (seen[:, None] & inside).astype(np.float64)
+    return np.where(watched, expected, np.nan), np.where(watched, realised, np.nan)
 
 
 def _reach(follow_up: npt.ArrayLike | None, lapsed: Bool, duration: Float64, end: float) -> Float64:

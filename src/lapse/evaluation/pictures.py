@@ -229,6 +229,46 @@ def draw_calibration_by_horizon(table: pd.DataFrame, method: str) -> Figure:
     return figure
 
 
+def draw_lapses_by_period(table: pd.DataFrame, method: str) -> Figure:
+    """Return how many lapses were expected and how many came, month by month after as_of.
+
+    Over each month stands the number of rows that it rests on: those that the data follow to its end. The
+    bars are what resampled customers make of the number that came.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The periods of :func:`~lapse.evaluation.lifetime_tables.evaluate_curves`, some of which are reached.
+    method : str
+    """
+    rows = table[(table["method"] == method) & (table["n"] > 0)].sort_values("period")
+    expected, came, days = (rows[name].to_numpy(np.float64) for name in ("expected", "realised", "days"))
+    length = days[0] / float(rows["period"].iloc[0])
+    # the error is expected over realised, less 1, so its upper bound is the lower one of what came
+    lower, upper = (expected / (1.0 + rows[name].to_numpy(np.float64)) for name in ("upper", "lower"))
+    figure = _figure()
+    axes = figure.subplots()
+    axes.bar(days - length / 2, expected, width=0.8 * length, color=_BLUE, alpha=0.45, label="expected")
+    axes.errorbar(
+        days - length / 2,
+        came,
+        yerr=_arms(came, lower, upper),
+        color=_ORANGE,
+        marker="s",
+        linestyle="none",
+        capsize=3,
+        label="realised",
+    )
+    top = max(float(np.nanmax([expected, came, upper], initial=1.0)), 1.0)
+    axes.set(xlim=(0, days[-1]), ylim=(0, 1.25 * top), xlabel="days after as_of", ylabel="lapses")
+    axes.set_xticks(np.append(0, days)[:: -(-len(days) // _MOST_COUNTS)])
+    _count_rows(axes, rows.assign(days=days - length / 2))
+    axes.set_title("Lapses expected and realised, month by month", loc="left", fontsize=11, pad=24)
+    axes.legend(frameon=False, loc="upper right", ncols=2)
+    _tidy(axes)
+    return figure
+
+
 def _arms(value: Float64, lower: Float64, upper: Float64) -> Float64:
     """Return the lengths of error bars; an interval of few resamples may lie beside its value."""
     return np.maximum([value - lower, upper - value], 0.0)
@@ -237,7 +277,8 @@ def _arms(value: Float64, lower: Float64, upper: Float64) -> Float64:
 def _count_rows(axes: Axes, steps: pd.DataFrame) -> None:
     """Write the rows of each step above the axes, of many steps only as many as have room."""
     every = -(-len(steps) // _MOST_COUNTS) or 1
-    for days, n in zip(steps["days"][::every], steps["n"][::every], strict=True):
+    shown = steps.iloc[every // 2 :: every]
+    for days, n in zip(shown["days"], shown["n"], strict=True):
         axes.annotate(
             f"{n:,}", (days, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=8, color=_GREY
         )

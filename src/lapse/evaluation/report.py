@@ -7,7 +7,7 @@ which prints itself and goes to JSON and back. Refused: a JSON of another shape.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,25 +15,25 @@ import numpy as np
 import pandas as pd
 
 from lapse.evaluation.bootstrap import LEVEL
+from lapse.evaluation.lifetime_tables import DECILE_COLUMNS, PERIOD_COLUMNS
+from lapse.evaluation.printed import (
+    overall,
+    print_dates,
+    print_metrics,
+    print_periods,
+    print_steps,
+    records,
+)
 from lapse.evaluation.tables import COLUMNS
 from lapse.features.wording import several
 
-_HEADS: Mapping[str, tuple[str, str]] = {
-    "auc": ("AUC", ".3f"),
-    "average_precision": ("avg precision", ".3f"),
-    "log_loss": ("log loss", ".4f"),
-    "brier": ("Brier", ".4f"),
-    "calibration_error": ("calib. error", ".4f"),
-    "calibration_in_the_large": ("in the large", "+z.1%"),
-    "lift_top_decile": ("lift top 10%", ".2f"),
-    "integrated_brier": ("integrated Brier", ".4f"),
-    "total_bias": ("total bias", "+z.1%"),
-    "normalised_gini": ("norm. Gini", ".3f"),
-    "decile_error": ("decile error", ".1%"),
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("days", "n", "decile", "period"), np.int64),
+    **dict.fromkeys(
+        ("value", "lower", "upper", "predicted", "observed", "expected", "realised", "error"), float
+    ),
 }
-"""Head and format of the printed columns, in order."""
-
-_UNKNOWN = "-"
+"""Kinds of the columns that hold numbers."""
 
 ENOUGH_LAPSES = 30
 """With fewer lapses on the test dates a figure says little of the model."""
@@ -85,10 +85,14 @@ class Evaluation:
     probabilities : pandas.DataFrame
         From :func:`~lapse.evaluation.tables.evaluate_probabilities`.
     lifetime : pandas.DataFrame
-        From :func:`~lapse.evaluation.tables.evaluate_lifetime`; empty where not evaluated.
+        From :func:`~lapse.evaluation.tables.evaluate_lifetime`, and below it what
+        :func:`~lapse.evaluation.lifetime_tables.evaluate_curves` says over all; empty where not evaluated.
     spend, clv : pandas.DataFrame
         From :func:`~lapse.evaluation.tables.evaluate_money`: of spend, and of customer value, both as far as
         the horizon shows them; empty where not evaluated.
+    lifetime_deciles, lifetime_periods : pandas.DataFrame
+        From :func:`~lapse.evaluation.lifetime_tables.evaluate_curves`: predicted and observed shares lapsed
+        and restricted means by decile; expected and realised lapses by month. Empty where not evaluated.
     absent : mapping of str to str
         Yardsticks that do not apply, and why.
     reference : str
@@ -100,6 +104,8 @@ class Evaluation:
     lifetime: pd.DataFrame = field(default_factory=lambda: _from_records([]))
     spend: pd.DataFrame = field(default_factory=lambda: _from_records([]))
     clv: pd.DataFrame = field(default_factory=lambda: _from_records([]))
+    lifetime_deciles: pd.DataFrame = field(default_factory=lambda: _from_records([], DECILE_COLUMNS))
+    lifetime_periods: pd.DataFrame = field(default_factory=lambda: _from_records([], PERIOD_COLUMNS))
     absent: Mapping[str, str] = field(default_factory=dict)
     reference: str = "lapse"
 
@@ -130,7 +136,7 @@ class Evaluation:
         return {
             f"{prefix}{row['metric']}": row["value"]
             for prefix, table in self.tables.items()
-            for row in _records(_overall(table))
+            for row in records(overall(table))
             if row["method"] == (method or self.reference) and math.isfinite(row["value"])
         }
 
@@ -145,6 +151,8 @@ class Evaluation:
             "lifetime": _to_records(self.lifetime),
             "spend": _to_records(self.spend),
             "clv": _to_records(self.clv),
+            "lifetime_deciles": _to_records(self.lifetime_deciles),
+            "lifetime_periods": _to_records(self.lifetime_periods),
         }
 
     @classmethod
@@ -159,6 +167,9 @@ class Evaluation:
             lifetime=_from_records(stored["lifetime"]),
             spend=_from_records(stored["spend"]),
             clv=_from_records(stored["clv"]),
+            # models of before these were kept have none
+            lifetime_deciles=_from_records(stored.get("lifetime_deciles", []), DECILE_COLUMNS),
+            lifetime_periods=_from_records(stored.get("lifetime_periods", []), PERIOD_COLUMNS),
             absent=dict(stored["absent"]),
             reference=stored["reference"],
         )
@@ -172,30 +183,24 @@ class Evaluation:
             ("customer value in the horizon", self.clv),
         ):
             if len(table):
-                parts.append(f"{title}\n{_print_metrics(table, self.reference)}")
-        if by_date := _print_dates(self.probabilities, self.reference):
+                parts.append(f"{title}\n{print_metrics(table, self.reference)}")
+        if by_date := print_dates(self.probabilities, self.reference):
             parts.append(by_date)
-        if by_step := _print_steps(self.lifetime, self.reference):
+        if by_step := print_steps(self.lifetime, self.reference):
             parts.append(by_step)
+        if by_period := print_periods(self.lifetime_periods, self.reference):
+            parts.append(by_period)
         parts += [f"no {method}: {reason}" for method, reason in self.absent.items()]
         return "\n\n".join(parts)
 
 
-def _overall(table: pd.DataFrame) -> pd.DataFrame:
-    return table[(table["as_of"] == "") & (table["days"] == 0) & (table["against"] == "")]
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{k: None if pd.isna(v) else v for k, v in row.items()} for row in _records(table)]
+    return [{k: None if pd.isna(v) else v for k, v in row.items()} for row in records(table)]
 
 
-def _from_records(records: list[dict[str, Any]]) -> pd.DataFrame:
-    kinds = {"days": np.int64, "n": np.int64, "value": np.float64, "lower": np.float64, "upper": np.float64}
-    return pd.DataFrame(records, columns=list(COLUMNS)).astype(kinds)
+def _from_records(stored: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    table = pd.DataFrame(stored, columns=list(columns))
+    return table.astype({name: _KINDS.get(name, object) for name in columns})
 
 
 def _describe(protocol: Protocol) -> str:
@@ -220,68 +225,3 @@ def _dates(dates: tuple[str, ...]) -> str:
     if len(dates) <= 3:
         return ", ".join(dates)
     return f"{len(dates)} dates from {dates[0]} to {dates[-1]}"
-
-
-def _format(value: float, form: str) -> str:
-    return format(value, form) if math.isfinite(value) else _UNKNOWN
-
-
-def _align(lines: list[list[str]]) -> str:
-    """Return cells as text: the first column to the left, the others to the right."""
-    width = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join([line[0].ljust(width[0]), *(c.rjust(w) for c, w in zip(line[1:], width[1:], strict=True))])
-        for line in lines
-    )
-
-
-def _print_metrics(table: pd.DataFrame, reference: str) -> str:
-    """Return methods by metrics with the reference's interval; differences to it and notes below."""
-    rows = _records(_overall(table))
-    cell = {(row["method"], row["metric"]): row for row in rows}
-    shown = [name for name in _HEADS if any(metric == name for _, metric in cell)]
-
-    def line(method: str, what: str) -> list[str]:
-        return [_format(cell[method, name][what], _HEADS[name][1]) for name in shown]
-
-    lines = [["", *(_HEADS[name][0] for name in shown)]]
-    for method in dict.fromkeys(method for method, _ in cell):
-        lines.append([method, *line(method, "value")])
-        if method == reference:
-            lines += [[f"  {bound}", *line(method, bound)] for bound in ("lower", "upper")]
-    notes = {f"{row['metric']}: {row['note']}" for row in rows if row["note"]}
-    return "\n".join([_align(lines), *_print_differences(table), *sorted(notes)])
-
-
-def _print_differences(table: pd.DataFrame) -> list[str]:
-    rows = _records(table[table["against"] != ""])
-    if not rows:
-        return []
-    lines = [[f"difference to {rows[0]['against']}", "", "value", "lower", "upper"]]
-    lines += [[f"  {row['method']}", _HEADS[row["metric"]][0], *_interval(row, "+z.4f")] for row in rows]
-    return ["", _align(lines)]
-
-
-def _interval(row: Mapping[str, Any], form: str) -> list[str]:
-    return [_format(row[name], form) for name in ("value", "lower", "upper")]
-
-
-def _print_dates(table: pd.DataFrame, reference: str) -> str:
-    rows = _records(table[(table["as_of"] != "") & (table["method"] == reference)])
-    if not rows:
-        return ""
-    lines = [["calibration in the large", "rows", "value", "lower", "upper"]]
-    lines += [[f"  {row['as_of']}", f"{row['n']:,}", *_interval(row, "+z.1%")] for row in rows]
-    return _align(lines)
-
-
-def _print_steps(table: pd.DataFrame, reference: str) -> str:
-    rows = _records(table[(table["days"] > 0) & (table["method"] == reference)])
-    if not rows:
-        return ""
-    value = {(row["days"], row["metric"]): row["value"] for row in rows}
-    lines = [["lapsed by day", "rows", "predicted", "observed", "Brier"]]
-    for days, n in {row["days"]: row["n"] for row in rows}.items():
-        shares = [_format(value[days, name], ".1%") for name in ("predicted_lapsed", "observed_lapsed")]
-        lines.append([f"  {days}", f"{n:,}", *shares, _format(value[days, "brier_at_step"], ".4f")])
-    return _align(lines)

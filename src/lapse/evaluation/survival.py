@@ -111,8 +111,19 @@ def integrated_brier(
     >>> integrated_brier([[0, 1], [0, np.nan]], [[0.5, 0.5], [0.0, 1.0]])
     0.1875
     """
-    by_step = brier_by_step(observed, incidence, weight)
-    reached = by_step[~np.isnan(by_step)]
+    return mean_over_steps(brier_by_step(observed, incidence, weight))
+
+
+def mean_over_steps(by_step: npt.ArrayLike) -> float:
+    """Return a measure of equal steps averaged over time by the trapezoid rule; steps not reached are NaN.
+
+    Examples
+    --------
+    >>> mean_over_steps([0.1, 0.3, np.nan]), mean_over_steps([0.1]), mean_over_steps([])
+    (0.2, 0.1, nan)
+    """
+    values = np.asarray(by_step, np.float64)
+    reached = values[~np.isnan(values)]
     if len(reached) == 0:
         return float("nan")
     if len(reached) == 1:

@@ -55,14 +55,15 @@ high, often above the value, and cover an error near 0 never. Turned round at th
 the time: where a difference may be 0, no bootstrap of its absolute value is right (Andrews 2000, Econometrica
 68, 399). :func:`~lapse.evaluation.calibration.calibration_noise` says what noise alone makes.
 """
-_NOISE_RAISES = "no interval: noise can only raise it, and a resample adds its own"
+NOISE_RAISES = "no interval: noise can only raise it, and a resample adds its own"
 _TOO_FEW = "no interval: undefined on too many resamples"
 Row = dict[str, Any]
 
 
-def _row(
+def tidy_row(
     method: str, metric: str, n: int, value: float, interval: tuple[float, float] | None, **more: Any
 ) -> Row:
+    """Return one row of a table; an interval that does not exist says so in its note."""
     row: Row = {"as_of": "", "days": 0, "against": "", "note": "", **more}
     lower, upper = (float(bound) for bound in interval or (np.nan, np.nan))
     if interval is not None and np.isnan(lower) and not row["note"]:
@@ -70,11 +71,13 @@ def _row(
     return {"method": method, "metric": metric, "n": n, "value": value, "lower": lower, "upper": upper, **row}
 
 
-def _table(rows: list[Row]) -> pd.DataFrame:
+def tidy_table(rows: list[Row]) -> pd.DataFrame:
+    """Return rows as a table with :data:`COLUMNS`."""
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"days": np.int64, "n": np.int64})
 
 
-def _refuse_missing(predictions: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]) -> None:
+def refuse_missing(predictions: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]) -> None:
+    """Refuse predictions of another shape, or not finite."""
     problems = [
         Problem("evaluation", f"predictions of {method}", expected=expected, got=got)
         for method, p in predictions.items()
@@ -107,15 +110,15 @@ def _compare(
     rows = []
     for m, name in value:
         interval = bounds(found[m, name]) if name in drawn else None
-        note = why(name, y) or ("" if name in drawn else _NOISE_RAISES)
-        rows.append(_row(m, name, len(y), value[m, name], interval, note=note))
+        note = why(name, y) or ("" if name in drawn else NOISE_RAISES)
+        rows.append(tidy_row(m, name, len(y), value[m, name], interval, note=note))
     for m in predictions:
         for name in paired:
             if m != reference and reference in predictions:
                 difference = value[m, name] - value[reference, name]
                 interval = bounds(found[m, name] - found[reference, name])
                 note = why(name, y)
-                rows.append(_row(m, name, len(y), difference, interval, against=reference, note=note))
+                rows.append(tidy_row(m, name, len(y), difference, interval, against=reference, note=note))
     return rows
 
 
@@ -154,21 +157,21 @@ def evaluate_probabilities(
     """
     y_, customer = np.asarray(y, np.float64), np.asarray(customer_id)
     said = {method: np.asarray(p, np.float64) for method, p in predictions.items()}
-    _refuse_missing(said, y_.shape)
+    refuse_missing(said, y_.shape)
     rows = _compare(
         PROBABILITY_METRICS, y_, said, customer, metrics.why_undefined, _PAIRED, reference, n_replicates, seed
     )
     for method, p in said.items():
         parts = dict(zip(_PARTS, calibration.brier_parts(y_, p), strict=True))
         parts["calibration_noise"] = calibration.calibration_noise(p, seed=seed)
-        rows += [_row(method, name, len(y_), part, None) for name, part in parts.items()]
+        rows += [tidy_row(method, name, len(y_), part, None) for name, part in parts.items()]
     dates = pd.DatetimeIndex(np.asarray(as_of)).strftime("%Y-%m-%d").to_numpy()
     for date in sorted(set(dates)):
         here = dates == date
         said_here = {method: p[here] for method, p in said.items()}
         found = _at_date(y_[here], said_here, customer[here], n_replicates, seed)
         rows += [{**row, "as_of": date} for row in found]
-    return _table(rows)
+    return tidy_table(rows)
 
 
 def _at_date(
@@ -182,7 +185,7 @@ def _at_date(
     name, metric = "calibration_in_the_large", calibration.calibration_in_the_large
     if len(set(customer_id)) < 2:
         note = metrics.why_undefined(name, y) or "no interval: a single customer"
-        return [_row(m, name, len(y), metric(y, p), None, note=note) for m, p in predictions.items()]
+        return [tidy_row(m, name, len(y), metric(y, p), None, note=note) for m, p in predictions.items()]
     why = metrics.why_undefined
     return _compare({name: metric}, y, predictions, customer_id, why, n_replicates=n_replicates, seed=seed)
 
@@ -218,7 +221,7 @@ def evaluate_lifetime(
     """
     seen, customer = np.asarray(observed, np.float64), np.asarray(customer_id)
     said = {method: 1 - np.asarray(p, np.float64) for method, p in predictions.items()}
-    _refuse_missing(said, seen.shape)
+    refuse_missing(said, seen.shape)
     integrated = {"integrated_brier": survival.integrated_brier}
 
     def why(_: str, happened: npt.NDArray[Any]) -> str:
@@ -232,9 +235,9 @@ def evaluate_lifetime(
         for k, pair in enumerate(zip(*bounds(replicates), strict=True)):
             note = "" if n[k] else "no follow-up reaches this step"
             rows.append(
-                _row(method, name, int(n[k]), float(value[k]), pair, days=(k + 1) * step_days, note=note)
+                tidy_row(method, name, int(n[k]), float(value[k]), pair, days=(k + 1) * step_days, note=note)
             )
-    return _table(rows)
+    return tidy_table(rows)
 
 
 def evaluate_money(
@@ -270,13 +273,13 @@ def evaluate_money(
     """
     came = np.asarray(actual, np.float64)
     said = {method: np.asarray(p, np.float64) for method, p in predictions.items()}
-    _refuse_missing(said, came.shape)
+    refuse_missing(said, came.shape)
     shown = ~np.isnan(came)
     if not shown.any():
         raise DataError(
             Problem("evaluation", "money", expected="rows with the horizon wholly observed", got="none")
         )
-    return _table(
+    return tidy_table(
         _compare(
             MONEY_METRICS,
             came[shown],

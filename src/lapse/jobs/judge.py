@@ -8,12 +8,15 @@ more than :data:`MOST_ROWS` rows, about so many are judged: those of some custom
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from lapse.dataset import Labelled
 from lapse.evaluation import pictures
+from lapse.evaluation.lifetime_tables import CurveTables, Followed, evaluate_curves
 from lapse.evaluation.money import over_horizon
 from lapse.evaluation.report import Evaluation, Protocol
 from lapse.evaluation.survival import observe_steps
@@ -21,6 +24,8 @@ from lapse.evaluation.tables import evaluate_lifetime, evaluate_money, evaluate_
 from lapse.evaluation.yardsticks import Histories, compare, kaplan_meier
 from lapse.jobs.estimators import Estimators
 from lapse.jobs.spread import realised_margin, some_customers
+from lapse.models.curve import Curve
+from lapse.models.durations import remaining_lifetime_days
 from lapse.schema import Bool, Float64, to_date
 from lapse.value import DAYS_A_YEAR, cash_flows, expected_spend
 
@@ -70,6 +75,7 @@ def judge(data: Labelled, estimators: Estimators) -> Verdict:
     lifetime = evaluate_lifetime(
         observed, survival, customer, step_days=business.step_days, n_replicates=REPLICATES, seed=SEED
     )
+    curves = _evaluate_curves(test, curve, survival, customer)
     spend = evaluate_money(
         over_horizon(happened.spend, horizon_steps),
         {"lapse": expected_spend(curve, horizon_steps), **_past_spend(test)},
@@ -97,8 +103,35 @@ def judge(data: Labelled, estimators: Estimators) -> Verdict:
         n_fit=len(fit),
         n_yardstick=sticks.n_rows,
     )
-    evaluation = Evaluation(protocol, probabilities, lifetime, spend, worth, sticks.absent)
+    evaluation = Evaluation(
+        protocol,
+        probabilities,
+        pd.concat([lifetime, curves.overall], ignore_index=True),
+        spend,
+        worth,
+        curves.deciles,
+        curves.periods,
+        sticks.absent,
+    )
     return Verdict(evaluation, _draw(evaluation, happened.lapsed, said))
+
+
+def _evaluate_curves(
+    test: Labelled, curve: Curve, survival: dict[str, Float64], customer: npt.NDArray[Any]
+) -> CurveTables:
+    """Return how true the curves were as a whole, with restricted means up to what all rows show."""
+    happened, step = test.labels, test.business.step_days
+    follow_up = (test.cut - test.day).astype(np.int32)
+    followed = Followed(happened.event > 0, happened.duration_days, follow_up, step)
+    one = survival["Kaplan-Meier"][:1]
+    means = {}
+    if limit := followed.limit_days(one.shape[1]):
+        for_all = float(remaining_lifetime_days(Curve(step, one, np.zeros_like(one)), limit)[0])
+        means = {
+            "lapse": remaining_lifetime_days(curve, limit),
+            "Kaplan-Meier": np.full(len(test), for_all),
+        }
+    return evaluate_curves(followed, survival, means, customer, n_replicates=REPLICATES, seed=SEED)
 
 
 def observed_steps(test: Labelled, most: int) -> Float64:
@@ -133,12 +166,16 @@ def realised_flows(test: Labelled, horizon_steps: int) -> Float64:
 
 
 def _draw(evaluation: Evaluation, lapsed: Bool, said: dict[str, Float64]) -> dict[str, Figure]:
-    reference = evaluation.reference
+    reference, periods = evaluation.reference, evaluation.lifetime_periods
+    by_period = (
+        {"lapses_by_month": pictures.draw_lapses_by_period(periods, reference)} if len(periods) else {}
+    )
     return {
         "calibration": pictures.draw_reliability(lapsed, said[reference]),
         "gain": pictures.draw_gain(lapsed, said),
         "calibration_by_date": pictures.draw_calibration_by_date(evaluation.probabilities, reference),
         "calibration_by_horizon": pictures.draw_calibration_by_horizon(evaluation.lifetime, reference),
+        **by_period,
     }
 
 

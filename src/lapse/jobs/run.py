@@ -66,6 +66,8 @@ def _record(history: History, data: Labelled, trained: Trained) -> Record:
         tables={
             "probabilities": evaluation.probabilities,
             "lifetime": evaluation.lifetime,
+            "lifetime_deciles": evaluation.lifetime_deciles,
+            "lifetime_periods": evaluation.lifetime_periods,
             "spend": evaluation.spend,
             "clv": evaluation.clv,
         },
