@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from lapse.jobs.features import write_features
     from lapse.jobs.measure import measure
     from lapse.jobs.model import Model
+    from lapse.jobs.newcomers import newcomer
     from lapse.jobs.referrals import referral_value
     from lapse.jobs.train import train
-    from lapse.jobs.worth import cash_flows, newcomer, total_value, value_at_risk, what_if
+    from lapse.jobs.worth import cash_flows, total_value, value_at_risk, what_if
     from lapse.models.defection import Defection
     from lapse.models.lifetime import Lifetime
     from lapse.models.spend import Spend
@@ -44,7 +45,7 @@ _WHERE = {
     "Unlabelled": "lapse.dataset",
     "train": "lapse.jobs.train",
     "cash_flows": "lapse.jobs.worth",
-    "newcomer": "lapse.jobs.worth",
+    "newcomer": "lapse.jobs.newcomers",
     "referral_value": "lapse.jobs.referrals",
     "total_value": "lapse.jobs.worth",
     "value_at_risk": "lapse.jobs.worth",

@@ -168,7 +168,8 @@ def read_keys(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             scores = pd.read_parquet(score(history, model, "2024-12-31").parent.parent)
             credited = lapse.referral_value(history, scores)
             assert credited["clv_with_referrals"].sum() == pytest.approx(scores["clv"].sum(), rel=1e-9)
-            assert lapse.newcomer(model, lapse.snapshots(history, recipe=model.recipe)).acquisition_cost == 30
+            data = lapse.snapshots(history, recipe=model.recipe)
+            assert lapse.newcomer(model, data, history).acquisition_cost == 30
             explain_customer(history, model)
             lapse.measure(history).write()
         for where in ({"table": "members"}, {"query": "SELECT * FROM members"}):

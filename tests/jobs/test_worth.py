@@ -134,33 +134,12 @@ def test_nobody_is_worth_anything_twice(place: Place) -> None:
     assert by_date["customers"].sum() == len(two)
 
 
-def test_newcomers_need_the_features_that_say_so(place: Place, today: Dataset) -> None:
-    name = next(name for name in today.features if "__sum__" in name and name.endswith("__30d"))
-    for missing in ("customer__tenure_days", name):
-        with pytest.raises(DataError, match=f"dataset: {missing}: expected a column of the features"):
-            lapse.newcomer(place.model, replace(today, features=today.features.drop(columns=missing)))
-
-
 def test_value_at_risk_by_cause_is_the_whole(place: Place, today: Dataset) -> None:
     table = lapse.value_at_risk(place.model, today).set_index("customer_id").drop(columns="as_of")
     scores = place.model.score(today).dropna(subset="clv").set_index("customer_id").loc[table.index]
     np.testing.assert_allclose(
         table.sum(axis=1), scores["clv"] * scores["churn_probability"], rtol=1e-7, atol=1e-9
     )
-
-
-def test_a_newcomer_is_worth_what_newcomers_were(place: Place) -> None:
-    data = lapse.snapshots(place.history)
-    found = lapse.newcomer(place.model, data)
-    tenure = data.features["customer__tenure_days"].to_numpy()
-    new = tenure < place.business.step_days
-    assert found.customers == new.sum() > 0
-    predicted = place.model.estimators.predict(data.features[new])
-    assert found.future == pytest.approx(predicted["clv"].mean(), rel=1e-9)
-    assert found.worth == found.first_margin + found.future
-    assert found.first_margin > 0
-    with pytest.raises(DataError, match="known for less than"):
-        lapse.newcomer(place.model, data.take(~new))
 
 
 def test_referrals_need_their_rule(place: Place, today: Dataset) -> None:

@@ -1,22 +1,20 @@
-"""What customers are worth, asked of a model: cash flows, totals, what if, risk by cause, newcomers.
+"""What customers are worth, asked of a model: cash flows, totals, what if, risk by cause.
 
 In: a :class:`~lapse.jobs.model.Model` and a dataset with its features, held in memory; ``lapse score`` does
 the same bucket by bucket. Out: frames. Refused (:class:`~lapse.errors.DataError`): a cohort label missing,
-a customer twice in a total, nobody new among the rows of a newcomer's value.
+a customer twice in a total.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from lapse.dataset import Dataset
 from lapse.errors import DataError, Problem
-from lapse.features.grammar import CUSTOMER, Feature
 from lapse.jobs.model import Model
 from lapse.jobs.totals import what_if_table
 from lapse.value import (
@@ -31,8 +29,6 @@ from lapse.value import (
     total_of,
 )
 from lapse.value import value_at_risk as at_risk_by_cause
-
-_TENURE = str(Feature(CUSTOMER, "tenure_days"))
 
 
 def cash_flows(model: Model, data: Dataset) -> pd.DataFrame:
@@ -154,82 +150,3 @@ def value_at_risk(model: Model, data: Dataset) -> pd.DataFrame:
     worth = flows_of(curve, model.business.value).clv
     risks = at_risk_by_cause(curve, worth, model.estimators.horizon_steps)
     return data.keys.assign(**risks)
-
-
-@dataclass(frozen=True)
-class Newcomer:
-    """What a customer is worth before it is won, on average.
-
-    Attributes
-    ----------
-    customers : int
-        Rows of customers in their first step (or within the longest window, where that is shorter), of which
-        this is the mean.
-    first_margin : float
-        Margin that they had brought by then.
-    future : float
-        Their CLV from then on.
-    acquisition_cost : float
-    worth : float
-        ``first_margin + future - acquisition_cost``.
-    """
-
-    customers: int
-    first_margin: float
-    future: float
-    acquisition_cost: float
-    worth: float
-
-
-def newcomer(model: Model, data: Dataset) -> Newcomer:
-    """Return the mean value of a customer who is still to be won, less what winning it costs.
-
-    The mean over customers in their first step: what they have brought since their first day, at
-    ``value.margin_rate`` of each event, and the CLV of their first spell from then on. Who is still a
-    prospect becomes such a customer if it is won at all; the chance of that is not in it.
-
-    Parameters
-    ----------
-    model : Model
-    data : Dataset
-        Of as many dates as possible, such as the labelled one.
-
-    Raises
-    ------
-    DataError
-        If nobody is in its first step, or the features do not say when customers came and what they brought.
-    """
-    business = model.business
-    days, sums = _first_money(model, data.features)
-    tenure = data.features[_TENURE].to_numpy(np.float64)
-    rows = np.flatnonzero(tenure < days)
-    if not len(rows):
-        expected = f"customers known for less than {days} days"
-        raise DataError(Problem("dataset", _TENURE, expected, "none"))
-    new = data.take(rows)
-    brought = sum(
-        np.nan_to_num(new.features[name].to_numpy(np.float64)) * rate for name, rate in sums.items()
-    )
-    first = float(np.mean(brought))
-    future = float(flows_of(model.curve(new), business.value).clv.mean())
-    cost = business.value.acquisition_cost
-    return Newcomer(len(rows), first, future, cost, first + future - cost)
-
-
-def _first_money(model: Model, features: pd.DataFrame) -> tuple[int, dict[str, float]]:
-    """Return for how many days a customer is new, and the features that sum up what it brought, with rates.
-
-    Of the smallest window that covers a step; where none does, new is who came within the longest.
-    """
-    business = model.business
-    windows = [days for days in business.features.windows if days >= business.step_days]
-    window = min(windows, default=max(business.features.windows))
-    sums = {
-        f"{event}__sum__{window}d": business.value.margin_rate_of(event) for event in business.revenue_events
-    }
-    if missing := [name for name in (_TENURE, *sums) if name not in features]:
-        hint = "features made by lapse, by the recipe of the model"
-        raise DataError(
-            [Problem("dataset", name, "a column of the features", "none", hint) for name in missing]
-        )
-    return min(window, business.step_days), sums
