@@ -236,7 +236,7 @@ def _day_numbers(name: str, given: npt.NDArray[Any]) -> Float64:
     odd = np.zeros(len(given), bool)
     if given.dtype == object:  # numbers among dates, which pandas would read as some
         odd = np.fromiter(map(is_number, given), bool, len(given)) & ~pd.isna(given)
-    read = pd.Series(np.where(odd, None, given) if odd.any() else given)
+    read = pd.Series(given).mask(odd)
     try:
         dates = pd.to_datetime(read, format="ISO8601", errors="coerce").dt.tz_localize(None)
     except (TypeError, ValueError, AttributeError) as error:

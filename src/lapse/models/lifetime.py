@@ -165,13 +165,20 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         Lifetime
             Itself.
         """
-        seen = (event, duration_days, follow_up_days)
-        more = {"entry_days": entry_days, "sample_weight": sample_weight, "entered_on": entered_on}
         encoding: Encoding
         settings, (encoding, columns), person = inputs.together(
             lambda: boosting.Settings.of(self, "binary"),
             lambda: Encoding.learn(X),
-            lambda: person_time(n_rows(X), self.step_days, *seen, **more),
+            lambda: person_time(
+                n_rows(X),
+                self.step_days,
+                event,
+                duration_days,
+                follow_up_days,
+                entry_days=entry_days,
+                sample_weight=sample_weight,
+                entered_on=entered_on,
+            ),
         )
         self.encoding_ = encoding
         self.recent_ = Recent(ALL, settings.n_estimators, ())
