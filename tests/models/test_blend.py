@@ -14,6 +14,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
+from lapse.errors import DataError
 from lapse.models import boosting
 from lapse.models.blend import LINEAR_SHARE, Kind, choose, kinds
 from lapse.models.defection import Defection
@@ -130,5 +131,5 @@ def test_the_score_is_the_mean_and_attributions_add_up_to_it(tmp_path: Path) -> 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_outside_its_domain_is_refused(share: float) -> None:
     X, lapsed, _ = smooth_risk(600)
-    with pytest.raises(ValueError, match="linear_share"):
+    with pytest.raises(DataError, match="linear_share: expected a share from 0 to below 1"):
         Defection(30, linear_share=share).fit(X, lapsed)

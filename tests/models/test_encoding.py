@@ -94,11 +94,24 @@ def test_infinite_value_is_refused_with_its_row(frame: pd.DataFrame) -> None:
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "repeated: a"),
         (pd.DataFrame({"a": pd.to_datetime(["2024-01-01"])}), "column 'a'"),
         (pd.DataFrame({"a": [["list"]]}), "column 'a'"),
+        (
+            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_product([["a"], [1, 2]])),
+            "one level, got 2 levels",
+        ),
     ],
 )
 def test_what_is_no_table_of_features_is_refused(wrong: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Encoding.fit(wrong)
+
+
+def test_types_and_infinite_values_are_told_together(frame: pd.DataFrame) -> None:
+    wrong = frame.assign(on=pd.Timestamp("2024-01-01"), span=pd.Timedelta("1D"), visits=[1.0, np.inf, 2.0])
+    with pytest.raises(DataError) as caught:
+        Encoding.learn(wrong)
+    assert [problem.what for problem in caught.value.problems] == [
+        "column 'on'", "column 'span'", "column 'visits'",
+    ]  # fmt: skip
 
 
 def test_json_both_ways(frame: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from lapse.models import hazard as hazards
 from lapse.models.curve import Curve
 from lapse.models.durations import remaining_lifetime_days
 from lapse.models.fall import Fall
+from lapse.models.hazard import FewLapses
 from lapse.models.lifetime import Lifetime
 from lapse.models.tail import fit_sbg
 
@@ -183,6 +185,9 @@ def test_scikit_learn_conventions(fitted: tuple[Lifetime, pd.DataFrame, np.ndarr
         ({"event": np.zeros(40)}, "customers who lapse"),
         ({"event": np.full(40, -1)}, "0 .not lapsed. or the code"),
         ({"event": np.full(40, 0.5)}, "0 .not lapsed. or the code"),
+        ({"event": pd.Series(["1", "0"] * 20, dtype=object)}, "event: expected numbers, got text"),
+        ({"event": np.full(40, 1e19)}, "event: expected codes of at most 127, got more"),
+        ({"duration_days": np.full(40, 45 * 86_400)}, "(?s)days, at most 100,000, got more.*3.888e.06.*days"),
         ({"duration_days": np.zeros(40)}, "at least one day, got less .40 rows.; first: row 0: 0"),
         ({"duration_days": np.full(40, -3)}, "at least one day"),
         ({"duration_days": np.full(40, np.nan)}, "missing"),
@@ -407,7 +412,49 @@ def test_a_sample_without_lapses_is_refused() -> None:
     event = np.zeros(4_000)
     event[0] = 1
     with pytest.raises(DataError, match="max_rows: expected a sample with customers who lapse, got none"):
-        Lifetime(STEP, max_rows=50, num_threads=1).fit(X, event, np.full(4_000, 90))
+        Lifetime(STEP, max_rows=1_000, num_threads=1).fit(X, event, np.full(4_000, 90))
+
+
+def test_features_outcomes_and_parameters_are_refused_together() -> None:
+    X = pd.DataFrame({"on": pd.to_datetime(["2024-01-01"] * 4), "a": [1.0, np.inf, 2.0, 3.0]})
+    with pytest.raises(DataError) as caught:
+        Lifetime(0, n_estimators=0).fit(
+            X,
+            [-1, 0, 1, 0],
+            [40, np.nan, 50, 60],
+            entry_days=[0, 0, 0, 70],
+            sample_weight=np.zeros(4),
+            entered_on=["noon"] * 4,
+        )
+    assert [problem.what for problem in caught.value.problems] == [
+        "n_estimators",
+        "step_days",
+        "column 'on'",
+        "column 'a'",
+        "event",
+        "duration_days",
+        "entry_days",
+        "sample_weight",
+        "entered_on",
+    ]
+    with pytest.raises(DataError, match=r"(?s)a pandas DataFrame.*, got list$"):
+        Lifetime(STEP).fit([[1.0]], [1], [40])  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_few_lapses_are_warned_of() -> None:
+    X = pd.DataFrame({"a": np.arange(500.0)})
+    small = Lifetime(STEP, n_estimators=2, num_threads=1)
+    with pytest.warns(FewLapses, match="learned from 1 lapse among 1 snapshots") as caught:
+        clone(small).fit(X[:1], [1], [40])
+    assert Path(caught[0].filename) == Path(__file__)
+    with pytest.warns(FewLapses, match="learned from 29 lapses among 500 snapshots; with fewer than 30"):
+        clone(small).fit(X, X["a"] < 29, np.full(500, 40))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clone(small).fit(X, X["a"] < 30, np.full(500, 40))
+    # Of 30 in all, 1,000 of 3,000 rows hold some ten.
+    with pytest.warns(FewLapses):
+        clone(small).set_params(max_rows=1_000).fit(X, X["a"] < 30, np.full(500, 180))
 
 
 def test_moments_with_a_time_zone_are_dates() -> None:

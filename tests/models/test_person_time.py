@@ -56,6 +56,34 @@ def test_each_mistake(change: dict[str, object], message: str) -> None:
         person_time(**(given_ | change))  # type: ignore[arg-type]  # wrong on purpose
 
 
+@pytest.mark.parametrize("name", ["duration_days", "follow_up_days", "entry_days"])
+@pytest.mark.parametrize("day", [100_001.0, 86_400.0 * 40, 1e12, 1e300])
+def test_more_days_than_anybody_lives_are_refused(name: str, day: float) -> None:
+    given_ = {"duration_days": [40.0, 40.0], "follow_up_days": [60.0, 60.0], "entry_days": [0.0, 0.0]}
+    given_[name] = [given_[name][0], day]
+    if name == "duration_days":
+        del given_["follow_up_days"]
+    with pytest.raises(DataError) as caught:
+        person_time(2, 30, [1, 0], **given_)
+    [problem] = caught.value.problems
+    assert (problem.what, problem.expected) == (name, "days, at most 100,000")
+    assert (problem.count, problem.example, problem.hint) == (1, f"row 1: {day:g}", "are these days?")
+
+
+def test_the_longest_life_is_taken() -> None:
+    assert person_time(2, 30, [127, 0], [100_000, 1], [100_000, 2]).duration.tolist() == [100_000, 1]
+
+
+@pytest.mark.parametrize("code", [128, 1e6, 1e19])
+def test_a_code_that_is_none_is_refused(code: float) -> None:
+    with pytest.raises(DataError) as caught:
+        person_time(2, 30, [1, code], [40, 50])
+    [problem] = caught.value.problems
+    assert (problem.what, problem.expected, problem.example) == (
+        "event", "codes of at most 127", f"row 1: {code:g}",
+    )  # fmt: skip
+
+
 def test_weights_have_a_mean_of_one() -> None:
     found = person_time(2, 30, [1, 0], [40, 50], sample_weight=[1, 3])
     assert found.weight.tolist() == [0.5, 1.5]

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from lapse.errors import DataError, GateError, Problem
-from lapse.models import inputs
+from lapse.models import parameters
 from lapse.models.attributions import attribute
 from lapse.models.tree_paths import Uncovered
 from lapse.models.tree_tables import Trees, tabulate
@@ -58,11 +58,9 @@ class Settings:
         Raises
         ------
         DataError
-            If no tree is to be grown.
+            With all parameters that are wrong (:mod:`lapse.models.parameters`).
         """
-        given = estimator.get_params(deep=False)
-        for name in ("n_estimators", "n_bags"):
-            inputs.whole(name, given[name])
+        given = parameters.checked(estimator)
         names = [name for name in cls.__dataclass_fields__ if name != "objective"]
         return cls(objective, **{name: given[name] for name in names})
 

@@ -19,10 +19,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from lapse.models import boosting, inputs
+from lapse.models import boosting, inputs, parameters
 from lapse.models.blend import Blend, Kind, choose, fit_blends, kinds, raw_scores
 from lapse.models.calibration import Calibration, Identity, fit_calibration, from_json
-from lapse.models.encoding import Columns, Encoding
+from lapse.models.encoding import Columns, Encoding, n_rows
 from lapse.models.later_slice import Slice, later_slice
 from lapse.models.linear import Linear
 from lapse.models.sampling import MOST_ROWS, sample
@@ -67,7 +67,7 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         Models with different seeds whose raw scores (and attributions) are averaged.
     random_state : int, default 0
     num_threads : int, default 0
-        0 lets LightGBM choose. The result does not depend on it.
+        0 or -1 lets LightGBM choose. The result does not depend on it.
 
     Attributes
     ----------
@@ -148,14 +148,17 @@ class Defection(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         Raises
         ------
         DataError
-            If a length differs, a label is not 0 or 1, all are alike, a date is missing, or a weight is not
-            positive.
+            If a parameter is outside its domain, a length differs, a label is not 0 or 1, all are alike, a
+            date is missing, or a weight is not positive.
         """
-        encoding = Encoding.fit(X)
-        columns = encoding.columns(X)
-        label = inputs.labels(y, len(X))
-        weight = None if sample_weight is None else inputs.weights(sample_weight, len(X))
-        day = None if as_of is None else inputs.days(as_of, len(X))
+        encoding: Encoding
+        _, (encoding, columns), label, weight, day = inputs.together(
+            lambda: parameters.checked(self),
+            lambda: Encoding.learn(X),
+            lambda: inputs.labels(y, n_rows(X)),
+            lambda: None if sample_weight is None else inputs.weights(sample_weight, n_rows(X)),
+            lambda: None if as_of is None else inputs.days(as_of, n_rows(X)),
+        )
         self.encoding_ = encoding
         kind = self._choose_and_calibrate(columns, label, weight, day)
         [self.blend_] = self._blends([kind], columns, label, weight)

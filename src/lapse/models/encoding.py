@@ -6,7 +6,7 @@ In: a pandas frame of numeric, boolean, category and string columns; missing val
 of the rows that somebody asks for.
 
 Refused: a frame with other columns than at fit (:class:`~lapse.errors.GateError`, a model for other columns);
-infinite values, repeated names and columns that are neither numbers nor strings
+infinite values, repeated names, names of several levels and columns that are neither numbers nor strings
 (:class:`~lapse.errors.DataError`).
 """
 
@@ -113,11 +113,19 @@ class Encoding:
         names = tuple(frame.columns)
         kinds = {name: _is_categorical(frame[name]) for name in names}
         if odd := [name for name, kind in kinds.items() if kind is None]:
-            raise DataError(
+            others = (
                 Problem("features", f"column '{name}'", "numbers or strings", str(frame[name].dtype))
                 for name in odd
             )
+            rest = {name: _numbers(frame[name]) for name, kind in kinds.items() if kind is False}
+            raise DataError([*others, *_infinite(rest)])
         return cls(names, {name: _found(frame[name]) for name, categorical in kinds.items() if categorical})
+
+    @classmethod
+    def learn(cls, frame: pd.DataFrame) -> tuple[Encoding, Columns]:
+        """Return what :meth:`fit` returns and the features, or refuse what either of the two refuses."""
+        encoding = cls.fit(frame)
+        return encoding, encoding.columns(frame)
 
     @property
     def categorical(self) -> list[int]:
@@ -150,7 +158,8 @@ class Encoding:
                 for name in self.names
             )
         )
-        self._refuse_infinite(columns)
+        if problems := _infinite(dict(zip(self.names, columns.values, strict=True))):
+            raise DataError(problems)
         return columns
 
     def encode(self, frame: pd.DataFrame) -> Float32:
@@ -199,16 +208,6 @@ class Encoding:
                 expected = "categories" if name in self.categories else "numbers"
                 yield Problem("features", f"column '{name}'", expected, str(frame[name].dtype), _ANEW)
 
-    def _refuse_infinite(self, columns: Columns) -> None:
-        problems = []
-        for name, column in zip(self.names, columns.values, strict=True):
-            if len(rows := np.flatnonzero(np.isinf(column))):
-                expected, got = "finite numbers or missing values", "infinite ones (as float32)"
-                where = ("features", f"column '{name}'", expected, got)
-                problems.append(Problem(*where, count=len(rows), example=f"row {rows[0]}"))
-        if problems:
-            raise DataError(problems)
-
 
 def told_names(missing: Sequence[str], unexpected: Sequence[str]) -> str:
     """Return which columns are missing and which are unexpected, in words.
@@ -222,9 +221,30 @@ def told_names(missing: Sequence[str], unexpected: Sequence[str]) -> str:
     return "; ".join(f"{word}: {', '.join(names)}" for word, names in sides if names)
 
 
+def n_rows(frame: object) -> int:
+    """Return how many rows a frame has, and refuse what is none."""
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(_wrong_frame(frame))
+    return len(frame)
+
+
+def _infinite(columns: Mapping[str, Float32]) -> list[Problem]:
+    problems = []
+    for name, column in columns.items():
+        if len(rows := np.flatnonzero(np.isinf(column))):
+            expected, got = "finite numbers or missing values", "infinite ones (as float32)"
+            where = ("features", f"column '{name}'", expected, got)
+            problems.append(Problem(*where, count=len(rows), example=f"row {rows[0]}"))
+    return problems
+
+
 def _wrong_frame(frame: object) -> Iterator[Problem]:
     if not isinstance(frame, pd.DataFrame):
         yield Problem("features", "type", "a pandas DataFrame with named columns", type(frame).__name__)
+        return
+    if isinstance(frame.columns, pd.MultiIndex):
+        hint = "X.columns = ['_'.join(map(str, name)) for name in X.columns]"
+        yield Problem("features", "columns", "names of one level", f"{frame.columns.nlevels} levels", hint)
         return
     if not len(frame.columns):
         yield Problem("features", "columns", "at least one", "none")

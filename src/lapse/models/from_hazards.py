@@ -10,6 +10,8 @@ was not learned.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ import pandas as pd
 
 from lapse.errors import DataError, Problem
 from lapse.models import inputs
+from lapse.models.encoding import n_rows
 from lapse.models.incidence import cumulative_incidence
 from lapse.models.remaining import conditional_survival, remaining_lifetimes
 from lapse.schema import Float64
@@ -79,18 +82,25 @@ class FromHazards(ABC):
         ----------
         X : DataFrame, shape (n, n_features)
         elapsed_days : array, shape (n,), or one number
-            Days since the origin from which durations count, at least 0; inside a step survival is a straight
-            line.
+            Days since the origin from which durations count, from 0 to 100,000; inside a step survival is a
+            straight line.
         n_steps : int
-            Steps from there, at least 1.
+            Steps from there, at least 1; fewer than 100,000 together with those that are over.
 
         Returns
         -------
         float64, shape (n, n_steps)
         """
-        steps = inputs.whole("n_steps", n_steps)
-        elapsed = inputs.elapsed(elapsed_days, len(X)) / self.step_days
+        steps, days = self._asked(
+            X,
+            lambda: inputs.whole("n_steps", n_steps),
+            lambda: inputs.elapsed(elapsed_days, n_rows(X)),
+        )
+        elapsed: Float64 = days / self.step_days
         longest = int(elapsed.max(initial=0.0)) + steps + 1
+        if longest > inputs.MOST:
+            what, most = "elapsed_days and the steps ahead", f"fewer than {inputs.MOST:,} steps together"
+            raise DataError(Problem("parameters", what, most, f"{longest - 1:,}", "longer steps, or fewer"))
         return conditional_survival(self.predict_hazard(X, longest), elapsed, steps)
 
     def predict_remaining_lifetime(
@@ -115,9 +125,21 @@ class FromHazards(ABC):
             ``_upper``; ``median_lifetime_days``, infinite where more than half outlive the limit;
             ``tail_share``, how much of the restricted mean lies behind the last observed step.
         """
-        limit, between = inputs.whole("limit_days", limit_days), inputs.level(level)
-        elapsed = inputs.elapsed(elapsed_days, len(X))
+        limit, between, elapsed = self._asked(
+            X,
+            lambda: inputs.whole("limit_days", limit_days),
+            lambda: inputs.level(level),
+            lambda: inputs.elapsed(elapsed_days, n_rows(X)),
+        )
         survival = self.conditional_after(X, elapsed, -(-limit // self.step_days))
         tail_days = self.n_steps_observed_ * self.step_days - elapsed
         found = remaining_lifetimes(survival, self.step_days, limit, tail_days, between)
         return found.set_index(X.index)
+
+    def _asked(self, X: pd.DataFrame, *checks: Callable[[], Any]) -> list[Any]:
+        """Return what checks return, or refuse all that they refuse and what is wrong with the features."""
+        try:
+            return inputs.together(*checks)
+        except DataError as error:
+            _, wrong = inputs.tried(lambda: self.predict_hazard(X, 1), None)
+            raise DataError(dict.fromkeys([*error.problems, *wrong])) from None

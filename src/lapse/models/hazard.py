@@ -7,6 +7,7 @@ fall behind the last observed step, given each row's own.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,11 +26,18 @@ ALONE = Fall(1.0)
 """How hazards fall where a single step was seen, which cannot tell: customers are taken to differ about as
 much as in published retention tables (alpha of 0.7 in both of Fader and Hardie 2007)."""
 
+FEW_LAPSES = 30
+"""Below so many lapses a hazard says little of customers: of thirty, the level alone is known to a fifth."""
+
 _TOO_FEW = 4
 """Of so many steps none is left out."""
 
 MOST_TAIL_SNAPSHOTS = 100_000
 """Most snapshots from which the fall is learned: a number or two need no more."""
+
+
+class FewLapses(UserWarning):
+    """A hazard was learned from fewer than :data:`FEW_LAPSES` lapses."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,17 @@ class Rows:
         snapshot, step = expand(exposure.rows[chosen], exposure.first[chosen])
         label, weight = exposure.seen(chosen[snapshot], step)
         return cls(chosen, snapshot, step, label.astype(float), weight)
+
+
+def warn_of_few(rows: Rows) -> None:
+    """Warn, in the name of who called the caller, where few lapses are learned from (:class:`FewLapses`)."""
+    lapses = int(rows.label.sum())
+    if lapses < FEW_LAPSES:
+        text = (
+            f"learned from {lapses} lapse{'' if lapses == 1 else 's'} among {len(rows.chosen):,} snapshots; "
+            f"with fewer than {FEW_LAPSES} a hazard tells little: take a longer history, or a larger max_rows"
+        )
+        warnings.warn(text, FewLapses, stacklevel=3)
 
 
 def boost_hazard(

@@ -6,9 +6,10 @@ observed steps come from LightGBM on person-period rows, later ones from a shift
 beta-discrete-Weibull tail (:mod:`lapse.models.fall`), causes from a model of those who lapsed
 (:mod:`lapse.models.causes`).
 
-Refused: what :mod:`lapse.models.person_time` refuses, nobody who lapses in a step that was wholly seen or in
-the sample that ``max_rows`` leaves, a cause that was not learned (:class:`~lapse.errors.DataError`); other
-columns than at fit (:class:`~lapse.errors.GateError`).
+Refused: what :mod:`lapse.models.person_time` and :mod:`lapse.models.parameters` refuse, nobody who lapses in
+a step that was wholly seen or in the sample that ``max_rows`` leaves, a cause that was not learned
+(:class:`~lapse.errors.DataError`); other columns than at fit (:class:`~lapse.errors.GateError`). Warned of:
+few lapses to learn from (:class:`~lapse.models.hazard.FewLapses`).
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from lapse.errors import DataError, Problem
 from lapse.models import boosting, inputs
 from lapse.models.ahead import Ahead
 from lapse.models.causes import CauseShares, fit_causes
-from lapse.models.encoding import Encoding
+from lapse.models.encoding import Encoding, n_rows
 from lapse.models.exposure import Exposure, observed_steps
 from lapse.models.fall import Fall
 from lapse.models.from_hazards import FromHazards
-from lapse.models.hazard import Rows, boost_hazard, learn_fall
+from lapse.models.hazard import Rows, boost_hazard, learn_fall, warn_of_few
 from lapse.models.person_period import scores_by_step, steps_a_year
 from lapse.models.person_time import person_time
 from lapse.models.recent import ALL, Learner, Recent, choose_recent
@@ -58,7 +59,7 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         As in :class:`~lapse.models.defection.Defection`. More than one bag differ only where
         ``feature_fraction`` is below 1 or ``extra_trees`` is true.
     max_rows : int, default 1_000_000
-        Most person-period rows; beyond that whole snapshots are sampled with equal probability.
+        Most person-period rows, at least 1,000; beyond that a simple random sample of snapshots.
     random_state : int, default 0
     num_threads : int, default 0
 
@@ -140,9 +141,10 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         ----------
         X : DataFrame, shape (n, n_features)
         event : array, shape (n,)
-            0 where the customer had not lapsed when it was last seen, else the code of its cause (1, 2, ...).
+            0 where the customer had not lapsed when it was last seen, else the code of its cause (1, 2, ...,
+            at most 127).
         duration_days : array, shape (n,)
-            Days from the snapshot to the lapse, or to the last day seen; at least 1.
+            Days from the snapshot to the lapse, or to the last day seen; from 1 to 100,000, as all days here.
         follow_up_days : array, shape (n,), optional
             Days from the snapshot to the end of the data, whether the customer lapsed or not. A step that
             the end of the data cuts is then left out for all who are at risk in it. Without it nobody can
@@ -153,7 +155,7 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             row was watched: nobody knows of those who lapsed before (left truncation). Below the duration;
             by default 0.
         sample_weight : array, shape (n,), optional
-            Above 0; only their ratios matter.
+            Above 0, at most 1e30; only their ratios matter.
         entered_on : array of dates or day numbers, shape (n,), optional
             On which day that entry was. Where given, an inner backtest chooses how much recent person-time
             is learned from, and with how many trees (:mod:`lapse.models.recent`).
@@ -163,21 +165,23 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         Lifetime
             Itself.
         """
-        encoding = Encoding.fit(X)
-        columns = encoding.columns(X)
-        person = person_time(
-            len(X),
-            self.step_days,
-            event,
-            duration_days,
-            follow_up_days,
-            entry_days=entry_days,
-            sample_weight=sample_weight,
-            entered_on=entered_on,
+        encoding: Encoding
+        settings, (encoding, columns), person = inputs.together(
+            lambda: boosting.Settings.of(self, "binary"),
+            lambda: Encoding.learn(X),
+            lambda: person_time(
+                n_rows(X),
+                self.step_days,
+                event,
+                duration_days,
+                follow_up_days,
+                entry_days=entry_days,
+                sample_weight=sample_weight,
+                entered_on=entered_on,
+            ),
         )
         self.encoding_ = encoding
-        settings = boosting.Settings.of(self, "binary")
-        self.recent_ = Recent(ALL, self.n_estimators, ())
+        self.recent_ = Recent(ALL, settings.n_estimators, ())
         if person.entered_on is not None:
             shared = (columns, self._ahead(), encoding.categorical, self.step_days, self.max_rows)
             self.recent_ = choose_recent(Learner(settings, *shared), person)
@@ -192,6 +196,7 @@ class Lifetime(FromHazards, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         if not rows.label.any():
             wanted = "a sample with customers who lapse"
             raise DataError(Problem("lifetime", "max_rows", wanted, "none", "more rows, or longer steps"))
+        warn_of_few(rows)
         matrix = columns.matrix(rows.chosen)
         self.boosters_ = boost_hazard(settings, matrix, rows, self._ahead(), encoding.categorical)
         self.shares_ = self._fit_causes(settings, matrix, rows, person.event[rows.chosen])

@@ -4,9 +4,10 @@ In: events, durations and what may come with them, as array-likes. Out: :class:`
 which stretches of the calendar can be cut.
 
 Refused (:class:`~lapse.errors.DataError`), all mistakes at once: other lengths, missing or infinite values,
-a step that is no whole number of days, event codes below 0 or between whole numbers, durations below a day,
-entries below 0 or not before the end, a follow-up shorter than the duration, weights of 0 or less, nobody who
-lapses, and steps longer than everything that was seen.
+a step that is no whole number of days, event codes below 0, between whole numbers or above
+:data:`MOST_CODE`, durations below a day, more days than :data:`lapse.models.inputs.MOST`, entries below 0 or
+not before the end, a follow-up shorter than the duration, weights of 0 or less, nobody who lapses, and steps
+longer than everything that was seen.
 """
 
 from __future__ import annotations
@@ -19,15 +20,24 @@ import numpy.typing as npt
 
 from lapse.errors import DataError, Problem
 from lapse.models import inputs
-from lapse.models.inputs import Domain
+from lapse.models.inputs import TOO_LONG, Domain
 from lapse.schema import Bool, Float64, Int64
 
 _T = TypeVar("_T")
+
+MOST_CODE = int(np.iinfo(np.int8).max)
+"""Largest event code: what an int8 holds, as that of :class:`lapse.schema.Events` is."""
 
 _A_CODE = Domain(
     lambda code: (code < 0) | (code > np.floor(code)),
     "0 (not lapsed) or the code of a cause",
     "another number",
+)
+_A_SMALL_CODE = Domain(
+    lambda code: code > MOST_CODE,
+    f"codes of at most {MOST_CODE}",
+    "more",
+    "0 where the customer had not lapsed, else 1, or 1, 2, ... for the cause; no ids or dates",
 )
 _A_DAY = Domain(lambda day: day < 1, "at least one day")
 _NOT_BEFORE = Domain(lambda day: day < 0, "at least 0")
@@ -141,16 +151,18 @@ def person_time(
         return found[0]
 
     step = noted(inputs.tried(lambda: inputs.whole("step_days", step_days), 1))
-    code = noted(inputs.checked("event", event, n, _A_CODE))
+    code = noted(inputs.checked("event", event, n, _A_CODE, _A_SMALL_CODE))
     # A duration that is wrong is NaN, and so less than nothing.
-    duration = noted(inputs.checked("duration_days", duration_days, n, _A_DAY))
+    duration = noted(inputs.checked("duration_days", duration_days, n, _A_DAY, TOO_LONG))
     entry, follow_up, weight, entered = np.zeros(n), None, np.ones(n), None
     if entry_days is not None:
-        late = Domain(lambda day: day >= duration, "less than the duration", "as much or more")
-        entry = noted(inputs.checked("entry_days", entry_days, n, _NOT_BEFORE, late))
+        late = Domain(
+            lambda day: (day >= duration) & (day <= inputs.MOST), "less than the duration", "as much or more"
+        )
+        entry = noted(inputs.checked("entry_days", entry_days, n, _NOT_BEFORE, late, TOO_LONG))
     if follow_up_days is not None:
         short = Domain(lambda day: day < duration, "at least the duration")
-        follow_up = noted(inputs.checked("follow_up_days", follow_up_days, n, short))
+        follow_up = noted(inputs.checked("follow_up_days", follow_up_days, n, short, TOO_LONG))
     if sample_weight is not None:
         weight = noted(inputs.tried(lambda: inputs.weights(sample_weight, n), weight))
     if entered_on is not None:

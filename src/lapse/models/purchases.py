@@ -24,8 +24,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
-from lapse.models import boosting, inputs
-from lapse.models.encoding import Columns, Encoding
+from lapse.models import boosting, inputs, parameters
+from lapse.models.encoding import Columns, Encoding, n_rows
 from lapse.schema import Float32, Float64, Int64
 
 _FOLDS = 5
@@ -112,16 +112,21 @@ class Purchases(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         Purchases
             Itself.
         """
-        bought = _purchases(purchases, len(X))
-        start = np.log(_expected(expected, len(X)))
+        encoding: Encoding
+        _, (encoding, columns), bought, plain, whose = inputs.together(
+            lambda: parameters.checked(self),
+            lambda: Encoding.learn(X),
+            lambda: _purchases(purchases, n_rows(X)),
+            lambda: _expected(expected, n_rows(X)),
+            lambda: inputs.customers(customer, n_rows(X)),
+        )
+        start = np.log(plain)
         start += np.log(bought.sum() / np.exp(start).sum())
-        whose = inputs.customers(customer, len(X))
         if (n_customers := int(whose.max(initial=-1)) + 1) < _FOLDS:
             raise DataError(
                 Problem("purchases", "customer", f"at least {_FOLDS} customers", f"{n_customers}")
             )
-        self.encoding_ = Encoding.fit(X)
-        columns = self.encoding_.columns(X)
+        self.encoding_ = encoding
         self.n_rounds_ = self._choose_rounds(columns, bought, start, whose)
         self.boosters_ = self._grow(columns, bought, start, self.n_rounds_) if self.n_rounds_ else []
         self._describe()
@@ -171,12 +176,13 @@ class Purchases(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     def _choose_rounds(self, columns: Columns, bought: Float64, start: Float64, whose: Int64) -> int:
         """Return the fewest rounds that do as well as the best on customers left out."""
-        looks = np.arange(0, self.n_estimators + 1, _EVERY)
+        most = int(self.n_estimators)
+        looks = np.arange(0, most + 1, _EVERY)
         fold = np.random.default_rng(self.random_state).permutation(int(whose.max()) + 1)[whose] % _FOLDS
         loss = np.empty((len(looks), int(whose.max()) + 1))
         for one in range(_FOLDS):
             learn, left_out = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
-            boosters = self._grow(columns.take(learn), bought[learn], start[learn], self.n_estimators)
+            boosters = self._grow(columns.take(learn), bought[learn], start[learn], most)
             matrix, who = columns.matrix(left_out), np.unique(whose[left_out], return_inverse=True)
             for look, rounds in enumerate(looks):
                 score = start[left_out] + self._score(boosters, matrix, int(rounds))

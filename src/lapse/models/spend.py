@@ -22,9 +22,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from lapse.errors import DataError, Problem
-from lapse.models import boosting, inputs
+from lapse.models import boosting, inputs, parameters
 from lapse.models.ahead import Ahead
-from lapse.models.encoding import BLOCK_ROWS, Encoding
+from lapse.models.encoding import BLOCK_ROWS, Encoding, n_rows
 from lapse.models.exposure import MIN_ROWS
 from lapse.models.level import Level
 from lapse.models.person_period import PersonPeriods, choose_snapshots, scores_by_step, steps_a_year
@@ -53,7 +53,7 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     n_bags
         As in :class:`~lapse.models.defection.Defection`.
     max_rows : int, default 1_000_000
-        Most person-period rows; beyond that whole snapshots are sampled with equal probability.
+        Most person-period rows, at least 1,000; beyond that a simple random sample of snapshots.
     random_state : int, default 0
     num_threads : int, default 0
 
@@ -129,11 +129,13 @@ class Spend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         Spend
             Itself.
         """
-        inputs.whole("step_days", self.step_days)
-        encoding = Encoding.fit(X)
-        columns = encoding.columns(X)
-        money = _money(spend, len(X))
-        whose = np.arange(len(X)) if customer is None else inputs.customers(customer, len(X))
+        encoding: Encoding
+        _, (encoding, columns), money, whose = inputs.together(
+            lambda: parameters.checked(self),
+            lambda: Encoding.learn(X),
+            lambda: _money(spend, n_rows(X)),
+            lambda: inputs.customers(np.arange(n_rows(X)) if customer is None else customer, n_rows(X)),
+        )
         seen: Bool = ~np.isnan(money)
         chosen = choose_snapshots(seen.sum(axis=1).astype(np.int64), self.max_rows, self.random_state)
         position, step = np.nonzero(seen[chosen])
