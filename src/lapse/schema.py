@@ -190,6 +190,7 @@ SCORE_COLUMNS: tuple[str, ...] = (
     "status",
     "exclusion_reason",
     "churn_probability",
+    "churn_probability_voluntary",
     "remaining_lifetime_days",
     "remaining_lifetime_days_lower",
     "remaining_lifetime_days_upper",
@@ -211,4 +212,7 @@ SCORE_COLUMNS: tuple[str, ...] = (
     "config_hash",
     "scored_at",
 )
-"""The score table's columns, in order: one row for every customer known at as_of."""
+"""The score table's columns, in order: one row for every customer known at as_of.
+
+``churn_probability_voluntary`` is missing in every row where causes of lapses are not kept apart.
+"""

@@ -78,6 +78,14 @@ class TestPage:
             assert words in text, words
         assert all(str(entry.day) in text for entry in of.timeline[:MOST])
 
+    def test_the_voluntary_share_stands_beside_the_chance_where_causes_are_apart(self) -> None:
+        of = account()
+        assert of.scored is not None
+        assert "voluntary" not in html(of)
+        scores = {**SCORES, "churn_probability_voluntary": 0.157}
+        text = html(replace(of, scored=replace(of.scored, scores=scores)))
+        assert "50% of it voluntary: the part that an offer may keep" in text
+
     def test_nothing_comes_from_outside_and_every_value_is_escaped(self) -> None:
         written = html(replace(account(), customer_id="<script>x</script>", manager='"><b>'))
         assert "<script" not in written

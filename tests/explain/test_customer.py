@@ -47,6 +47,18 @@ def test_scores_are_told_with_their_units_and_intervals():
     assert "expected spend" not in text
 
 
+@pytest.mark.parametrize(
+    ("whole", "part", "said"),
+    [(0.314, 0.157, "50% (15.7%): the part"), (0.314, 0.0, "0% (0.0%)"), (0.314, np.nan, ""), (0.0, 0.0, "")],
+)
+def test_the_voluntary_share_stands_below_the_probability(whole: float, part: float, said: str):
+    scores = {**SCORES, "churn_probability": whole, "churn_probability_voluntary": part}
+    lines = told(scores).splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("probability of lapsing"))
+    assert lines[place + 1].startswith("of it voluntary") == bool(said)
+    assert said in lines[place + 1]
+
+
 def test_each_reason_is_told_with_its_size_and_the_features_behind_it():
     row = int(np.argmax(explained().raw_score))
     model = explained().rows([row])

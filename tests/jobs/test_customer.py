@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +38,29 @@ def test_without_an_id_it_is_the_most_value_at_risk_of_all_buckets(shop: Place, 
     told = explain_customer(parts, shop.model, as_of=AS_OF)
     assert told.scores["customer_id"] == scores["customer_id"][at_risk]
     assert told.document()["clv"] == pytest.approx(scores["clv"][at_risk])
+
+
+def test_where_causes_are_kept_apart_it_is_the_most_from_voluntary_lapses(gym: Place) -> None:
+    """Under a model that takes the causes in reverse, so that few lapses are voluntary."""
+    lifetime = copy(gym.model.estimators.lifetime)
+    lifetime.shares_ = replace(lifetime.shares_, causes=lifetime.causes_[::-1])
+    model = replace(gym.model, estimators=replace(gym.model.estimators, lifetime=lifetime))
+    scores = model.score(lapse.snapshots(gym.history, AS_OF, recipe=model.recipe))
+    first = scores.loc[(scores["clv"] * scores["churn_probability_voluntary"]).idxmax()]
+    part = first["churn_probability_voluntary"]
+    told = explain_customer(gym.history, model, as_of=AS_OF)
+    assert told.scores["customer_id"] == first["customer_id"]
+    share = f"{part / first['churn_probability']:.0%}"
+    assert f"{share} ({part:.1%}): the part that an offer may keep" in told.text
+    assert f"{share} of it voluntary" in told.page()
+    assert told.document()["churn_probability_voluntary"] == pytest.approx(part)
+
+
+def test_where_they_are_not_nothing_is_said_of_causes(shop: Place, parts: History) -> None:
+    told = explain_customer(parts, shop.model, as_of=AS_OF)
+    assert "voluntary" not in told.text
+    assert "voluntary" not in told.page()
+    assert told.document()["churn_probability_voluntary"] is None
 
 
 def test_what_lifetime_counts_and_at_what_level_is_said(shop: Place, parts: History) -> None:

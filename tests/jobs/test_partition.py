@@ -94,11 +94,12 @@ def test_known_categories_are_no_finding(gym: Place, model: Model) -> None:
 
 
 def told_from_the_whole_table(file: Path, rows: int) -> tuple[dict[str, Any], list[str]]:
-    """The totals and the first customers, by pandas over all rows."""
+    """The totals and the first customers, by pandas over all rows, of a business that keeps causes apart."""
     table = pq.read_table(file, partitioning=None).to_pandas()
     scored = table[table["status"] == "scored"]
     at_risk = scored["clv"] * scored["churn_probability"]
-    rank = at_risk if (at_risk > 0).any() else scored["churn_probability"]
+    keep = scored["clv"] * scored["churn_probability_voluntary"]
+    rank = keep if (keep > 0).any() else scored["churn_probability"]
     totals = {
         "rows": len(table),
         "scored": len(scored),
@@ -109,7 +110,8 @@ def told_from_the_whole_table(file: Path, rows: int) -> tuple[dict[str, Any], li
     }
     best = scored.loc[rank.sort_values(ascending=False, kind="stable").index[:rows]]
     return totals, [
-        f"{row.customer_id} {row.churn_probability:.1%} {row.remaining_lifetime_days:,.0f} {row.clv:,.0f}"
+        f"{row.customer_id} {row.churn_probability:.1%} {row.churn_probability_voluntary:.1%} "
+        f"{row.remaining_lifetime_days:,.0f} {row.clv:,.0f}"
         for row in best.itertuples()
     ]
 
@@ -122,7 +124,8 @@ def test_a_summary_of_many_row_groups_is_that_of_the_whole_table(
     file = score(gym.history, model, AS_OF, tmp_path)
     table, notes = pq.read_table(file, partitioning=None), Notes.read(file).metadata()
     frame = table.to_pandas()
-    frame["churn_probability"] = (frame["churn_probability"] / step * 4).round() * step / 4
+    for name in ("churn_probability", "churn_probability_voluntary"):
+        frame[name] = (frame[name] / step * 4).round() * step / 4
     frame["clv"] = (frame["clv"] / 500 / step).round() * 500 * step
     tied = pa.Table.from_pandas(frame, table.schema, preserve_index=False).replace_schema_metadata(notes)
     texts = []
@@ -132,10 +135,43 @@ def test_a_summary_of_many_row_groups_is_that_of_the_whole_table(
         totals, first = told_from_the_whole_table(file, 25)
         assert {name: document[name] for name in totals} == totals
         assert list(document["excluded"]) == list(totals["excluded"])
-        shown = [" ".join(line.split()[:4]) for line in text.splitlines() if line[:1].isalnum()]
+        shown = [" ".join(line.split()[:5]) for line in text.splitlines() if line[:1].isalnum()]
         assert [line for line in shown if line in first] == first
         texts.append(text)
     assert texts[0] == texts[1]
+
+
+def first_ids(text: str, title: str, rows: int) -> list[str]:
+    """The customers under a title, as they are printed."""
+    body = text.split(f"{title}\n")[1].split("\n\n")[0].splitlines()[2:]
+    return [line.split()[0] for line in body if not line.startswith(" ")][:rows]
+
+
+def test_causes_kept_apart_rank_by_voluntary_lapses_and_the_title_says_so(
+    gym: Place, model: Model, tmp_path: Path
+) -> None:
+    file = score(gym.history, model, AS_OF, tmp_path)
+    scores = pq.read_table(file, partitioning=None).to_pandas()
+    at_risk, keep = (
+        scores.assign(by=scores["clv"] * scores[name]).sort_values("by", ascending=False, kind="stable")
+        for name in ("churn_probability", "churn_probability_voluntary")
+    )
+    expected = keep["customer_id"].head(20).tolist()
+    assert expected != at_risk["customer_id"].head(20).tolist()
+    _, text = summary(file, 20)
+    assert first_ids(text, "THE MOST VALUE AT RISK FROM VOLUNTARY LAPSES", 20) == expected
+
+
+def test_without_causes_the_list_goes_by_all_lapses_as_ever(shop: Place, tmp_path: Path) -> None:
+    file = score(shop.history, shop.model.asked_by(shop.business, name="m", version="1"), AS_OF, tmp_path)
+    scores = pq.read_table(file, partitioning=None).to_pandas()
+    by = scores["clv"] * scores["churn_probability"]
+    expected = scores["customer_id"][by.sort_values(ascending=False, kind="stable").index[:20]]
+    _, text = summary(file, 20)
+    assert first_ids(text, "THE MOST VALUE AT RISK", 20) == expected.astype(str).tolist()
+    assert "voluntary" not in text.lower()
+    assert pq.read_schema(file).field("churn_probability_voluntary").type == pa.float64()
+    assert scores["churn_probability_voluntary"].isna().all()
 
 
 def test_a_summary_never_reads_the_whole_table(

@@ -15,6 +15,7 @@ from lapse.dataset import Dataset
 from lapse.errors import ConfigError, DataError
 from lapse.jobs.partition import Notes, summary
 from lapse.jobs.score import score
+from lapse.schema import CAUSES
 from lapse.value import CHANGES, FLOW_COLUMNS, Change, no_flows
 from tests.jobs.conftest import Place
 
@@ -140,6 +141,34 @@ def test_value_at_risk_by_cause_is_the_whole(place: Place, today: Dataset) -> No
     np.testing.assert_allclose(
         table.sum(axis=1), scores["clv"] * scores["churn_probability"], rtol=1e-7, atol=1e-9
     )
+
+
+def test_the_voluntary_part_of_the_churn_probability_is_that_of_the_value_at_risk(
+    place: Place, today: Dataset
+) -> None:
+    """Held against a walk along each curve, step by step; a shop keeps no causes apart."""
+    scores = place.model.score(today).set_index("customer_id")
+    told = scores["churn_probability_voluntary"]
+    if place.business.business == "shop":
+        assert told.isna().all()
+        return
+    assert told[scores["status"] == "excluded"].isna().all()
+    assert scores["status"].eq("excluded").any()
+    ids, estimators = today.keys["customer_id"], place.model.estimators
+    part, whole = told.loc[ids], scores.loc[ids, "churn_probability"]
+    assert part.between(0, whole).all()
+    assert 0 < part.sum() < whole.sum()
+    risk = lapse.value_at_risk(place.model, today)["voluntary"]
+    np.testing.assert_allclose(risk, scores.loc[ids, "clv"] * part, rtol=1e-9, atol=1e-9)
+    survival = place.model.curve(today).survival
+    shares = estimators.lifetime.predict_cause_shares(today.features, estimators.n_steps)
+    first = estimators.lifetime.causes_.index(CAUSES.index("voluntary") + 1)
+    for row in range(0, len(today), 7):
+        walked, before = 0.0, 1.0
+        for step in range(place.business.snapshots.horizon // place.business.step_days):
+            walked += (before - survival[row, step]) * shares[row, first, step]
+            before = survival[row, step]
+        assert part.iloc[row] == pytest.approx(walked, abs=1e-12)
 
 
 def test_referrals_need_their_rule(place: Place, today: Dataset) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from lapse.account.pictures import WINDOW_DAYS, draw_survival, draw_timeline
 from lapse.account.record import Account, Scored
 from lapse.account.text import about, facts, money, survival_at
+from lapse.explain.customer import voluntary_share
 from lapse.features.wording import several, spaced
 from lapse.pages import embedded, render
 
@@ -93,7 +94,9 @@ def _cards(account: Account, horizon_days: int) -> Iterator[Card]:
 def _score_cards(account: Account, scored: Scored, horizon_days: int) -> Iterator[Card]:
     scores = scored.scores
     horizon = several(horizon_days, "day")
-    yield Card(f"chance of lapsing within {horizon}", f"{scores['churn_probability']:.0%}")
+    share = voluntary_share(scores)
+    voluntary = "" if share is None else f"{share:.0%} of it voluntary: the part that an offer may keep"
+    yield Card(f"chance of lapsing within {horizon}", f"{scores['churn_probability']:.0%}", voluntary)
     for title, name, unit in (
         ("lifetime value", "clv", account.currency),
         ("remaining lifetime", "remaining_lifetime_days", "days"),

@@ -130,6 +130,22 @@ def describe(
     )
 
 
+def voluntary_share(scores: Mapping[str, object]) -> float | None:
+    """Return which share of the churn probability is voluntary, None where causes are not kept apart.
+
+    Nor is there a share where nothing can lapse.
+
+    Examples
+    --------
+    >>> voluntary_share({"churn_probability": 0.5, "churn_probability_voluntary": 0.375})
+    0.75
+    """
+    whole, part = scores.get("churn_probability"), scores.get("churn_probability_voluntary")
+    if not isinstance(whole, float) or not isinstance(part, float) or math.isnan(part) or not whole > 0:
+        return None
+    return part / whole
+
+
 def added_up(told: Sequence[Reason], contributions: Float64, raw_score: Float64) -> str:
     """Return how reasons and the rest add up to the score, and which chance that was before calibration.
 
@@ -168,6 +184,9 @@ def _score_table(scores: Mapping[str, object], currency: str) -> Table:
         if not _is_missing(value := scores.get(name)):
             money = f" {currency}" if name in ("expected_spend", "clv") else ""
             table.add_row(label, form.format(value) + money + _interval(scores, name, form))
+        if name == "churn_probability" and (share := voluntary_share(scores)) is not None:
+            part = form.format(scores["churn_probability_voluntary"])
+            table.add_row("of it voluntary", f"{share:.0%} ({part}): the part that an offer may keep")
     for name, label in _STANDING.items():
         if not _is_missing(scores.get(name)):
             table.add_row(label, str(scores[name]))

@@ -1,8 +1,8 @@
 """One customer, looked up and explained: what somebody needs before a call.
 
 In: a history, a model, a customer id as typed, a date. Out: a :class:`Record`. Without an id it is the
-customer with the most value at risk. Refused: an id that the tables do not have, with the nearest ones that
-they have; one that became known only later.
+customer with the most value at risk, from voluntary lapses where causes are kept apart. Refused: an id that
+the tables do not have, with the nearest ones that they have; one that became known only later.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from lapse.jobs.reach import folder_problems
 from lapse.jobs.threads import each_bucket
 from lapse.leaks.sampling import choose_customers
 from lapse.schema import Bucket, to_date
+from lapse.value import value_to_keep
 
 _NEAREST = 3
 _MOST_COMPARED = 100_000
@@ -100,7 +101,8 @@ def explain_customer(
     history : History
     model : Model
     customer : str, optional
-        The id as text; default the customer with the most CLV times churn probability.
+        The id as text; default the customer who stands first in the list of ``lapse score``: with the most
+        CLV times churn probability, or times its voluntary part where causes are kept apart.
     as_of : date or ISO date string, optional
         Default the end of the data.
 
@@ -169,13 +171,14 @@ def _umask() -> int:
 
 
 def _most_at_risk(model: Model, parts: Iterator[Unlabelled]) -> str | None:
-    """Return the customer with the most CLV times churn probability, of equal ones the likeliest to lapse."""
+    """Return the customer with the most value to keep, of equal ones the likeliest to lapse."""
     most, best = (-np.inf, -np.inf), None
     for part in parts:
         if len(part):
             predicted = model.estimators.predict(part.features)
             churn = predicted["churn_probability"].to_numpy()
-            at_risk = predicted["clv"].to_numpy() * churn
+            voluntary = predicted["churn_probability_voluntary"].to_numpy()
+            at_risk = value_to_keep(predicted["clv"].to_numpy(), churn, voluntary)
             row = int(np.lexsort((churn, at_risk))[-1])
             if (here := (float(at_risk[row]), float(churn[row]))) > most:
                 most, best = here, str(part.keys["customer_id"].iloc[row])

@@ -30,13 +30,14 @@ from lapse.models.durations import lifetime_interval_days, remaining_lifetime_da
 from lapse.models.lifetime import Lifetime
 from lapse.models.spend import Spend
 from lapse.schema import Float64
-from lapse.value import Flows, Spread, expected_spend, flows_of, spread_of
+from lapse.value import VOLUNTARY, Flows, Spread, churn_by_cause, expected_spend, flows_of, spread_of
 
 LEVEL = 0.8
 """Level of the intervals of lifetime and CLV."""
 
 PREDICTED: tuple[str, ...] = (
     "churn_probability",
+    "churn_probability_voluntary",
     "remaining_lifetime_days",
     "remaining_lifetime_days_lower",
     "remaining_lifetime_days_upper",
@@ -54,7 +55,7 @@ class Valued:
 
     Attributes
     ----------
-    predicted : DataFrame, shape (n, 8)
+    predicted : DataFrame, shape (n, 9)
         See :meth:`Estimators.predict`.
     flows : Flows
     sums : mapping of name to float
@@ -142,9 +143,11 @@ class Estimators:
 
         Returns
         -------
-        DataFrame, shape (n, 8)
-            ``churn_probability``; ``remaining_lifetime_days`` up to the limit; ``expected_spend`` (revenue in
-            the horizon) and ``clv`` in the currency; bounds at the level of :data:`LEVEL`.
+        DataFrame, shape (n, 9)
+            ``churn_probability``; its part ``churn_probability_voluntary``, NaN where the model learned of no
+            voluntary lapses, or of no others to tell them from; ``remaining_lifetime_days`` up to the limit;
+            ``expected_spend`` (revenue in the horizon) and ``clv`` in the currency; bounds at the level of
+            :data:`LEVEL`.
         """
         return self.valued(features).predicted
 
@@ -160,8 +163,11 @@ class Estimators:
         value = self.business.value
         shortest, longest, _ = lifetime_interval_days(curve, value.limit, LEVEL)
         worth_lower, worth_upper = spread.interval(LEVEL)
+        churn: Float64 = 1.0 - curve.survival[:, self.horizon_steps - 1]
+        by_cause = churn_by_cause(curve, self.horizon_steps)
         columns = (
-            1.0 - curve.survival[:, self.horizon_steps - 1],
+            churn,
+            np.minimum(by_cause.get(VOLUNTARY, np.full(len(churn), np.nan)), churn),  # rounding apart
             remaining_lifetime_days(curve, value.limit),
             shortest,
             longest,

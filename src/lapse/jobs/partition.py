@@ -27,9 +27,12 @@ from lapse.jobs.model import Model
 from lapse.jobs.tables import lines, titled
 from lapse.jobs.totals import in_words, told_of
 from lapse.schema import Float64, Int64
+from lapse.value import value_to_keep
 
 METADATA_KEY = "lapse"
 """Under which a file of scores keeps its notes, as JSON."""
+
+_ADDED_UP = ("status", "exclusion_reason", "churn_probability", "churn_probability_voluntary", "clv")
 
 _NO_VALUE = (
     "no value to show: nobody has a CLV above 0; are the amounts mapped, and in the tables, "
@@ -144,16 +147,18 @@ class _Totals:
 
     def __init__(self, most: int) -> None:
         self.rows = self.scored = 0
+        self.apart = False
         self.excluded: Counter[str] = Counter()
         self.lapses = self.clv = self.at_risk = 0.0
         self.by_value, self.by_churn = _Best(most), _Best(most)
 
     def add(self, group: pd.DataFrame) -> None:
-        """Add a row group: status, exclusion_reason, churn_probability, clv."""
+        """Add a row group, its columns :data:`_ADDED_UP`."""
         self.excluded.update(group["exclusion_reason"].dropna())
         at = np.flatnonzero(group["status"] == "scored")
-        churn, clv = (group[name].to_numpy(np.float64)[at] for name in ("churn_probability", "clv"))
-        self.by_value.meet(clv * churn, self.rows + at)
+        churn, voluntary, clv = (group[name].to_numpy(np.float64)[at] for name in _ADDED_UP[2:])
+        self.apart = self.apart or not np.isnan(voluntary).all()
+        self.by_value.meet(value_to_keep(clv, churn, voluntary), self.rows + at)
         self.by_churn.meet(churn, self.rows + at)
         self.rows, self.scored = self.rows + len(group), self.scored + len(at)
         self.lapses += float(np.nansum(churn))
@@ -165,6 +170,13 @@ class _Totals:
         """Whether anybody has value at risk."""
         return bool((self.by_value.values[:1] > 0).any())
 
+    @property
+    def title(self) -> str:
+        """What the first rows have the most of."""
+        if not self.has_value:
+            return "the most likely to lapse"
+        return "the most value at risk" + (" from voluntary lapses" if self.apart else "")
+
 
 def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     """Return what a written partition holds, for machines and for people.
@@ -174,20 +186,19 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
     file : Path
         What :func:`lapse.jobs.score.score` returned.
     rows : int, default 10
-        Customers shown, at least 1: those with the most value at risk (CLV times churn probability), or where
-        nobody has any, those who are most likely to lapse. Of equal ones, those that stand first in the file.
+        Customers shown, at least 1: those with the most value at risk (CLV times churn probability, or times
+        its voluntary part where causes are kept apart), or where nobody has any, those who are most likely to
+        lapse. Of equal ones, those that stand first in the file.
     """
     with pq.ParquetFile(file) as table:
         totals = _Totals(rows)
         for number in range(table.num_row_groups):
-            wanted = ["status", "exclusion_reason", "churn_probability", "clv"]
-            totals.add(table.read_row_group(number, wanted).to_pandas())
+            totals.add(table.read_row_group(number, list(_ADDED_UP)).to_pandas())
         best = totals.by_value if totals.has_value else totals.by_churn
         shown = _rows_of(table, best.rows)
         currency = table.read_row_group(0, ["currency"])["currency"][0].as_py()
     notes = Notes.read(file)
     document = _document(file, totals, notes)
-    title = "the most value at risk" if totals.has_value else "the most likely to lapse"
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in document["excluded"].items())
     time_told = f"done in {shares(notes.seconds)}\n" if notes.seconds else ""
     text = (
@@ -195,7 +206,7 @@ def summary(file: Path, rows: int = 10) -> tuple[dict[str, Any], str]:
         f"{several(round(totals.lapses), 'lapse')} expected; CLV of all {totals.clv:,.0f} {currency}, "
         f"of which at risk {totals.at_risk:,.0f} {currency}\n"
         f"{notes.bounds}\n{in_words(notes.value, currency)}\n\n"
-        f"{titled(title, lines(_head(shown)))}\n\n{time_told}{file}"
+        f"{titled(totals.title, lines(_head(shown)))}\n\n{time_told}{file}"
     )
     return document, text
 
@@ -232,10 +243,13 @@ def _document(file: Path, totals: _Totals, notes: Notes) -> dict[str, Any]:
 
 
 def _head(shown: pd.DataFrame) -> pd.DataFrame:
+    voluntary = shown["churn_probability_voluntary"]
+    apart = {} if voluntary.isna().all() else {"voluntary": voluntary.map("{:.1%}".format)}
     return pd.DataFrame(
         {
             "customer": shown["customer_id"].astype(str),
             "churn": shown["churn_probability"].map("{:.1%}".format),
+            **apart,
             "days left": shown["remaining_lifetime_days"].map("{:,.0f}".format),
             "clv": shown["clv"].map("{:,.0f}".format),
             "tier": shown["tier"],

@@ -137,6 +137,10 @@ class Curve:
         """P(lapsed by the end of step k for each cause), float64 of shape (n, n_causes, n_steps)."""
         return cumulative_incidence(self.survival, self._shares)
 
+    def incidence_at(self, step: int) -> Float64:
+        """Return P(lapsed by the end of step ``step`` for each cause), float64 of shape (n, n_causes)."""
+        return cumulative_incidence(self.survival[:, :step], self._shares[:, :, :step])[:, :, -1]
+
     @property
     def _shares(self) -> Float64:
         return np.ones_like(self.survival)[:, None, :] if self.cause_shares is None else self.cause_shares

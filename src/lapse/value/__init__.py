@@ -3,7 +3,7 @@
 :mod:`~lapse.value.flows` the cash flows and their sum; :mod:`~lapse.value.table` the flows as rows;
 :mod:`~lapse.value.paths`, :mod:`~lapse.value.dispersion` and :mod:`~lapse.value.interval` what may become of
 one customer; :mod:`~lapse.value.total` of all of them together; :mod:`~lapse.value.what_if` a change of the
-terms; :mod:`~lapse.value.risk` value at risk by cause; :mod:`~lapse.value.referral` credit for
+terms; :mod:`~lapse.value.risk` churn and value at risk by cause; :mod:`~lapse.value.referral` credit for
 bringing others; :mod:`~lapse.value.multiple` what constant retention would say.
 """
 
@@ -13,7 +13,7 @@ from lapse.value.interval import Spread, clv_interval, spread_of
 from lapse.value.multiple import lifetime_in_periods, margin_multiple
 from lapse.value.paths import paths_of
 from lapse.value.referral import with_referrals
-from lapse.value.risk import value_at_risk
+from lapse.value.risk import VOLUNTARY, churn_by_cause, value_at_risk, value_to_keep
 from lapse.value.table import FLOW_COLUMNS, flow_tables, no_flows
 from lapse.value.total import LEVEL, Shocks, Total, fit_shocks, total_of
 from lapse.value.what_if import AS_IT_IS, CHANGES, Change, changed, flows_if
@@ -24,6 +24,7 @@ __all__ = [
     "DAYS_A_YEAR",
     "FLOW_COLUMNS",
     "LEVEL",
+    "VOLUNTARY",
     "Change",
     "Dispersion",
     "Flows",
@@ -32,6 +33,7 @@ __all__ = [
     "Total",
     "cash_flows",
     "changed",
+    "churn_by_cause",
     "clv",
     "clv_interval",
     "expected_spend",
@@ -47,5 +49,6 @@ __all__ = [
     "spread_of",
     "total_of",
     "value_at_risk",
+    "value_to_keep",
     "with_referrals",
 ]
