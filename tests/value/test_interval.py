@@ -102,9 +102,7 @@ def test_only_money_that_extends_the_life_waits_for_the_first_possible_lapse(sha
     assert spread.margin.mean() == pytest.approx(mean, rel=1e-9)
     assert spread.variance[0] ** 0.5 == pytest.approx(worth.std(), rel=0.03)
     lower, upper = spread.interval(0.8)
-    assert (
-        np.quantile(worth, 0.1) <= lower[0] <= np.quantile(worth, 0.2)
-    )  # two in five end on the upper bound
+    assert np.quantile(worth, 0.1) <= lower[0] <= np.quantile(worth, 0.2)  # many end on the upper one
     assert upper[0] == pytest.approx(worth.max(), rel=0.01)
 
 
