@@ -444,10 +444,10 @@ def test_features_outcomes_and_parameters_are_refused_together() -> None:
 def test_few_lapses_are_warned_of() -> None:
     X = pd.DataFrame({"a": np.arange(500.0)})
     small = Lifetime(STEP, n_estimators=2, num_threads=1)
-    with pytest.warns(FewLapses, match="learned from 1 lapse among 1 snapshots") as caught:
+    with pytest.warns(FewLapses, match="lapses learned from: 1, snapshots: 1; with fewer than 30") as caught:
         clone(small).fit(X[:1], [1], [40])
     assert Path(caught[0].filename) == Path(__file__)
-    with pytest.warns(FewLapses, match="learned from 29 lapses among 500 snapshots; with fewer than 30"):
+    with pytest.warns(FewLapses, match="lapses learned from: 29, snapshots: 500;"):
         clone(small).fit(X, X["a"] < 29, np.full(500, 40))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

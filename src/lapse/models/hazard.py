@@ -77,7 +77,7 @@ def warn_of_few(rows: Rows) -> None:
     lapses = int(rows.label.sum())
     if lapses < FEW_LAPSES:
         text = (
-            f"learned from {lapses} lapse{'' if lapses == 1 else 's'} among {len(rows.chosen):,} snapshots; "
+            f"lapses learned from: {lapses}, snapshots: {len(rows.chosen):,}; "
             f"with fewer than {FEW_LAPSES} a hazard tells little: take a longer history, or a larger max_rows"
         )
         warnings.warn(text, FewLapses, stacklevel=3)
