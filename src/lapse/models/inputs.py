@@ -170,8 +170,8 @@ def whole(name: str, value: object, most: int = MOST) -> int:
     return int(value)  # type: ignore[call-overload,no-any-return]  # a number
 
 
-def level(value: float) -> float:
-    """Return the level of an interval, which lies between 0 and 1."""
-    if not 0 < value < 1:
+def level(value: object) -> float:
+    """Return the level of an interval, a number between 0 and 1."""
+    if not (isinstance(value, int | float | np.integer | np.floating) and 0 < value < 1):
         raise DataError(Problem("parameters", "level", "a share between 0 and 1, such as 0.8", f"{value!r}"))
-    return value
+    return float(value)
