@@ -72,7 +72,8 @@ def with_referrals(clv: pd.Series, referrals: pd.DataFrame, credit: float) -> pd
 
 def value_problems(clv: pd.Series, where: str) -> list[Problem]:
     """Return what is wrong with values by customer_id: an id missing or given twice, no finite numbers."""
-    missing, twice = clv.index.isna(), clv.index.duplicated() & ~clv.index.isna()
+    missing = np.asarray(clv.index.isna(), np.bool_)
+    twice = np.asarray(clv.index.duplicated(), np.bool_) & ~missing
     there = clv.dropna()
     if not pd.api.types.is_numeric_dtype(there):  # such as numbers among text
         there = there.astype(object)
