@@ -102,6 +102,10 @@ class DataError(LapseError):
     exit_code = 3
 
 
+class ArgumentError(DataError, ValueError):
+    """What a call asks with cannot be meant; a ValueError too, as Python has it."""
+
+
 class GateError(LapseError):
     """A check that protects the user refused: a leak, an overlap of windows, a model for other columns."""
 

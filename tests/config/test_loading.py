@@ -103,6 +103,10 @@ REFUSED = [
         "value.referral.referred: expected a name listed under events.visit.categories, got 'friend'",
     ),
     (
+        [("value.referral", {"event": "refs", "referred": "mate", "credit": 0.2})],
+        "value.referral.event: expected one of order, visit, got 'refs', which is not mapped",
+    ),
+    (
         [("scores.path", "out"), ("value.cash_flows", "out/flows")],
         "value.cash_flows: expected a folder that is not within scores.path",
     ),

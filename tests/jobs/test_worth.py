@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 import lapse
 from lapse.dataset import Dataset
 from lapse.errors import ConfigError, DataError
+from lapse.jobs.model import Model
 from lapse.jobs.partition import Notes, summary
 from lapse.jobs.score import score
 from lapse.schema import CAUSES
@@ -47,11 +50,40 @@ def test_cash_flows_are_rows_that_add_up_to_the_clv(place: Place, today: Dataset
     assert ahead.max() == limit
 
 
+def with_flows(place: Place, folder: Path) -> Model:
+    """Return the model under a config that asks for cash flows in a folder."""
+    value = place.business.value.model_copy(update={"cash_flows": folder})
+    business = place.business.model_copy(update={"value": value})
+    return replace(place.model, estimators=replace(place.model.estimators, business=business))
+
+
+def test_the_folder_of_cash_flows_is_one_table_for_every_reader(gym: Place, tmp_path: Path) -> None:
+    dates, flows, scores = ("2024-09-30", AS_OF), tmp_path / "flows", tmp_path / "scores"
+    model = with_flows(gym, flows)
+    for one in dates:
+        score(gym.history, model, one, scores)
+    clv = sum(
+        model.score(lapse.snapshots(gym.history, one, recipe=model.recipe))["clv"].sum() for one in dates
+    )
+    hive = f"read_parquet('{flows}/*/*.parquet', hive_partitioning = true)"
+    read = {
+        "pandas": pd.read_parquet(flows),
+        "pyarrow": pq.read_table(flows).to_pandas(),
+        "dataset": ds.dataset(flows, partitioning="hive").to_table().to_pandas(),
+        "DuckDB": duckdb.sql(f"SELECT * FROM {hive}").df(),
+    }
+    for reader, rows in read.items():
+        assert sorted(rows.columns) == sorted(FLOW_COLUMNS), reader
+        assert sorted(rows["as_of"].astype(str).unique()) == list(dates), reader
+        assert rows["cash_flow"].sum() == pytest.approx(clv, rel=1e-9), reader
+        ahead = (pd.to_datetime(rows["date"]) - pd.to_datetime(rows["as_of"].astype(str))).dt.days
+        assert ahead[rows["step"] == 1].unique().tolist() == [gym.business.step_days], reader
+    assert sorted(pd.read_parquet(scores)["as_of"].astype(str).unique()) == list(dates)
+
+
 def test_scoring_writes_the_same_rows_where_it_is_asked(place: Place, today: Dataset, tmp_path: Path) -> None:
     there = tmp_path / "flows"
-    value = place.business.value.model_copy(update={"cash_flows": there})
-    business = place.business.model_copy(update={"value": value})
-    model = replace(place.model, estimators=replace(place.model.estimators, business=business))
+    model = with_flows(place, there)
     file = score(place.history, model, AS_OF, tmp_path / "scores")
     written = pd.read_parquet(there / f"as_of={AS_OF}" / "cash_flows.parquet")
     expected = lapse.cash_flows(model, today)
@@ -62,7 +94,7 @@ def test_scoring_writes_the_same_rows_where_it_is_asked(place: Place, today: Dat
         check_dtype=False,
     )
     schema = pq.read_schema(there / f"as_of={AS_OF}" / "cash_flows.parquet")
-    assert no_flows(schema.field("customer_id").type).schema.equals(schema)
+    assert no_flows(schema.field("customer_id").type).drop_columns("as_of").schema.equals(schema)
     assert [one.name for one in (tmp_path / "scores" / f"as_of={AS_OF}").iterdir()] == [file.name]
     assert not [one for one in (there / f"as_of={AS_OF}").iterdir() if one.name.startswith(".")]
 
@@ -133,6 +165,55 @@ def test_nobody_is_worth_anything_twice(place: Place) -> None:
         lapse.total_value(place.model, two)
     by_date = lapse.total_value(place.model, two, two.keys["as_of"])
     assert by_date["customers"].sum() == len(two)
+
+
+def test_nobody_together_is_worth_nothing(gym: Place) -> None:
+    today = lapse.snapshots(gym.history, AS_OF, recipe=gym.model.recipe)
+    nobody, some = today.take(np.array([], np.int64)), lapse.total_value(gym.model, today.take(np.arange(9)))
+    found = lapse.total_value(gym.model, nobody)
+    assert found.dtypes.equals(some.dtypes)
+    assert found.loc["all"].tolist() == [0, 0.0, 0.0, 0.0, 0.95]
+    for labels in ([], pd.Series([], dtype=str)):
+        found = lapse.total_value(gym.model, nobody, labels)
+        assert found.dtypes.equals(some.dtypes)
+        assert len(found) == 0
+
+
+def test_labels_may_be_a_list_or_an_array(gym: Place) -> None:
+    today = lapse.snapshots(gym.history, AS_OF, recipe=gym.model.recipe)
+    half = np.where(np.arange(len(today)) % 2, "odd", "even")
+    parts = lapse.total_value(gym.model, today, pd.Series(half), level=0.8)
+    assert parts["level"].tolist() == [0.8, 0.8]
+    for same in (half, half.tolist(), tuple(half)):
+        pd.testing.assert_frame_equal(
+            lapse.total_value(gym.model, today, same, np.float32(0.8)), parts, rtol=1e-6
+        )
+
+
+def test_a_total_is_checked_before_any_work(today: Dataset) -> None:
+    model: Model = None  # type: ignore[assignment]  # that nothing is asked of it is the test
+    for level in (0, 1, 1.5, np.nan, None, "x", True):
+        with pytest.raises(DataError, match="level: expected a share between 0 and 1") as refused:
+            lapse.total_value(model, today, "channel", level)  # type: ignore[arg-type]  # that is the test
+        assert [problem.where for problem in refused.value.problems] == ["cohort", "parameters"]
+
+
+def test_what_is_no_dataset_is_refused(gym: Place) -> None:
+    today = lapse.snapshots(gym.history, AS_OF, recipe=gym.model.recipe)
+    asked = (
+        lapse.total_value,
+        lapse.cash_flows,
+        lapse.value_at_risk,
+        lapse.what_if,
+        Model.score,
+        Model.explain,
+    )
+    for ask in asked:
+        for wrong in (today.features, None):
+            with pytest.raises(
+                DataError, match=r"dataset: data: expected what lapse\.snapshots returned, got a"
+            ):
+                ask(gym.model, wrong)  # type: ignore[arg-type]  # that is the test
 
 
 def test_value_at_risk_by_cause_is_the_whole(place: Place, today: Dataset) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lapse.config import Value
+from lapse.errors import DataError
 from lapse.models.curve import Curve
 from lapse.value import CHANGES, Change, cash_flows, changed, flows_if
 
@@ -144,5 +145,37 @@ def test_more_discount_is_less_value() -> None:
 def test_a_change_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         Change(margin=float("nan"))
-    with pytest.raises(ValueError, match=r"a discount above -1 a year, not -1\.9"):
-        flows_if(Curve(30, np.full((1, 12), 0.9), np.ones((1, 12))), VALUE, Change(discount=-2.0))
+
+
+@pytest.mark.parametrize("number", [0.01, np.float32(0.01), np.float64(0.01), np.int64(0), 0])
+def test_numbers_of_numpy_are_numbers(number: float) -> None:
+    change = Change(margin=number, retention=number)
+    assert type(change.margin) is float
+    assert change.margin == change.retention == float(number)
+    assert (change == Change()) == (number == 0)
+
+
+def test_a_point_is_not_1_and_all_that_cannot_be_is_told() -> None:
+    for name, wrong in {
+        "retention": (1, -1, 1.5, np.inf, np.nan, "1", True, None),
+        "discount": (1, -1, np.nan),
+        "margin": (-1.01, np.nan, True, "5 %"),
+        "cost": (-2, np.inf),
+    }.items():
+        for number in wrong:
+            with pytest.raises(DataError, match=f"change: {name}: expected a finite number") as refused:
+                Change(**{name: number})
+            assert "0.01 is a point" in str(refused.value)
+            assert isinstance(refused.value, ValueError)
+    with pytest.raises(DataError) as refused:
+        Change(retention=1, margin=-3, discount=np.nan, cost=-1.0)
+    assert [problem.what for problem in refused.value.problems] == ["retention", "margin", "discount"]
+    assert Change(margin=-1, cost=-1, retention=-0.99).margin == -1.0
+
+
+def test_no_change_brings_the_yearly_rate_below_nothing() -> None:
+    curve = Curve(30, np.full((1, 12), 0.9), np.ones((1, 12)))
+    free = cash_flows(curve, VALUE.model_copy(update={"discount_rate": 0.0}))
+    assert flows_if(curve, VALUE, Change(discount=-0.1)).tolist() == free.tolist()
+    with pytest.raises(DataError, match=r"change: discount: expected at least 0 a year, .* got -0\.05"):
+        flows_if(curve, VALUE, Change(discount=-0.15))

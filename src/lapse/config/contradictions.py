@@ -118,12 +118,14 @@ def _check_value(business: Business) -> Wrong:
     for name in sorted(business.value.event_costs.keys() - business.events.keys()):
         known = ", ".join(business.events)
         yield f"value.event_costs.{name}", f"one of {known}", f"'{name}', which is not mapped", ""
-    referral = business.value.referral
-    if referral is not None and referral.referred not in (
-        event.categories if (event := business.events.get(referral.event)) else ()
-    ):
-        expected = f"a name listed under events.{referral.event}.categories"
-        yield "value.referral.referred", expected, f"'{referral.referred}'", ""
+    if (referral := business.value.referral) is not None:
+        event = business.events.get(referral.event)
+        if event is None:
+            known = ", ".join(business.events)
+            yield "value.referral.event", f"one of {known}", f"'{referral.event}', which is not mapped", ""
+        elif referral.referred not in event.categories:
+            expected = f"a name listed under events.{referral.event}.categories"
+            yield "value.referral.referred", expected, f"'{referral.referred}'", ""
     flows = business.value.cash_flows
     if flows is not None and (flows == business.scores.path or business.scores.path in flows.parents):
         expected = "a folder that is not within scores.path, where every file is taken for scores"

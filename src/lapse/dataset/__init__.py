@@ -5,8 +5,8 @@
 """
 
 from lapse.dataset.asking import snapshots
-from lapse.dataset.rows import Dataset, Labelled, Unlabelled
-from lapse.dataset.scoring import bucket_parts, choice_day, scoring_day, scoring_parts
+from lapse.dataset.rows import Dataset, Labelled, Unlabelled, require_dataset
+from lapse.dataset.scoring import bucket_parts, choice_day, date_of, scoring_day, scoring_parts
 
 __all__ = [
     "Dataset",
@@ -14,6 +14,8 @@ __all__ = [
     "Unlabelled",
     "bucket_parts",
     "choice_day",
+    "date_of",
+    "require_dataset",
     "scoring_day",
     "scoring_parts",
     "snapshots",

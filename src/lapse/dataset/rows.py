@@ -86,6 +86,19 @@ class Dataset:
         )
 
 
+def require_dataset(data: object) -> None:
+    """Refuse what is no dataset, such as the features of one alone or a score table.
+
+    Raises
+    ------
+    DataError
+    """
+    if not isinstance(data, Dataset):
+        hint = "call lapse.snapshots(history, as_of=..., recipe=model.recipe)"
+        got = f"a {type(data).__name__}"
+        raise DataError(Problem("dataset", "data", "what lapse.snapshots returned", got, hint))
+
+
 @dataclass(frozen=True)
 class Labelled(Dataset):
     """What models learn from, and are judged on: snapshots of many dates, and what became of each.

@@ -53,7 +53,7 @@ def scoring_day(history: History, as_of: date | str) -> int:
     """
     where = str(history.business.source)
     try:
-        when = _date(as_of)
+        when = date_of(as_of)
     except ValueError as error:
         raise DataError(Problem(where, "as_of", "a date such as 2025-06-30", repr(as_of))) from error
     first = min(summary.first for summary in history.summaries if summary.first is not None)
@@ -74,8 +74,14 @@ def scoring_day(history: History, as_of: date | str) -> int:
     return to_day(when)
 
 
-def _date(as_of: object) -> date:
-    """Return a date, that of its ISO string or that whose midnight it is, as pandas gives dates."""
+def date_of(as_of: object) -> date:
+    """Return a date, that of its ISO string or that whose midnight it is, as pandas gives dates.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
     if isinstance(as_of, str):
         return date.fromisoformat(as_of)
     if isinstance(as_of, date | np.datetime64) and not pd.isna(as_of):

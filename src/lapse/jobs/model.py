@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from lapse.config import Business
-from lapse.dataset import Dataset, Unlabelled
+from lapse.dataset import Dataset, Unlabelled, require_dataset
 from lapse.errors import ConfigError, DataError, GateError, LapseError, Problem
 from lapse.evaluation.report import Evaluation
 from lapse.explain.reasons import reasons
@@ -85,7 +85,14 @@ class Model:
         return self.estimators.business
 
     def curve(self, data: Dataset) -> Curve:
-        """Return the one curve of each row: survival, anchored at the churn probability, and spend."""
+        """Return the one curve of each row: survival, anchored at the churn probability, and spend.
+
+        Raises
+        ------
+        DataError
+            If ``data`` is no dataset, such as a frame of features or of scores.
+        """
+        require_dataset(data)
         return self.estimators.curve(data.features)
 
     def explain(self, data: Dataset, top: int = 3) -> pd.DataFrame:
@@ -105,8 +112,9 @@ class Model:
         Raises
         ------
         DataError
-            If ``top`` is another number.
+            If ``data`` is no dataset, or ``top`` another number.
         """
+        require_dataset(data)
         parts = set(map(group_or_name, self.recipe.names))
         return self._reasons(data, whole("top", top, len(parts)))
 
@@ -147,6 +155,7 @@ class Model:
 
     def scored(self, data: Unlabelled, clock: Clock | None = None) -> Scored:
         """Return the score table as :meth:`score` does, with the cash flows behind it and their sums."""
+        require_dataset(data)
         if not isinstance(data, Unlabelled):
             hint = "call lapse.snapshots(history, as_of=...)"
             raise DataError(Problem("dataset", "rows", "those of one as-of date", "labelled ones", hint))

@@ -2,7 +2,8 @@
 
 In: a history, a model, a date. Out: ``<scores.path>/as_of=YYYY-MM-DD/scores.parquet``, one row for every
 customer known at as_of, sorted by customer within each bucket. The date stands in the folder's name, as Hive
-partitions have it, and not in the file, so that one reader sees the whole table.
+partitions have it, and not in the file, so that one reader sees the whole table. Cash flows, where they are
+asked for, lie in folders of the same kind.
 
 Buckets are scored on all cores, each into a part of its own (:mod:`lapse.jobs.unfinished`). When all are
 there they are put together under another name, which is then changed: a reader sees the old partition or the
@@ -131,12 +132,17 @@ def _put_flows_together(model: Model, day: int, unfinished: Unfinished, n_bucket
     partition.mkdir(parents=True, exist_ok=True)
     hidden = partition / _HIDDEN_FLOWS
     try:
-        nothing = no_flows(pq.read_schema(scores).field("customer_id").type)
+        nothing = _beside_its_date(no_flows(pq.read_schema(scores).field("customer_id").type))
         unfinished.put_beside_together(n_buckets, hidden, nothing)
         hidden.replace(partition / "cash_flows.parquet")
     except Exception:
         hidden.unlink(missing_ok=True)
         raise
+
+
+def _beside_its_date(flows: pa.Table) -> pa.Table:
+    """Return cash flows without their as_of, which the name of their folder says."""
+    return flows.drop_columns("as_of")
 
 
 def _stamp(history: History, model: Model, day: int) -> dict[str, Any]:
@@ -249,7 +255,8 @@ def _score_bucket(history: History, model: Model, day: int, unfinished: Unfinish
                 with clock("writing"):  # until the next piece is asked for
                     if value.cash_flows is not None and valued is not None:
                         step = model.business.step_days
-                        write_beside(flow_tables(part.keys, valued.flows, step, value.limit))
+                        flows = flow_tables(part.keys, valued.flows, step, value.limit)
+                        write_beside(map(_beside_its_date, flows))
                     yield to_arrow(scores, part)
 
     def told() -> Told:

@@ -1,27 +1,32 @@
 """What customers are worth, asked of a model: cash flows, totals, what if, risk by cause.
 
 In: a :class:`~lapse.jobs.model.Model` and a dataset with its features, held in memory; ``lapse score`` does
-the same bucket by bucket. Out: frames. Refused (:class:`~lapse.errors.DataError`): a cohort label missing,
-a customer twice in a total.
+the same bucket by bucket. Out: frames. Refused (:class:`~lapse.errors.DataError`): what is no dataset, a
+cohort label missing, a customer twice in a total, a level that is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lapse.dataset import Dataset
+from lapse.dataset import Dataset, require_dataset
 from lapse.errors import DataError, Problem
+from lapse.jobs.labels import ALL, Labels, labels_of
 from lapse.jobs.model import Model
 from lapse.jobs.totals import what_if_table
+from lapse.models import inputs
+from lapse.schema import Int64
 from lapse.value import (
     AS_IT_IS,
     CHANGES,
     LEVEL,
     Change,
+    Total,
     flow_tables,
     flows_if,
     flows_of,
@@ -79,7 +84,7 @@ def what_if(model: Model, data: Dataset, changes: Mapping[str, Change] = CHANGES
 
 
 def total_value(
-    model: Model, data: Dataset, cohort: pd.Series | None = None, level: float = LEVEL
+    model: Model, data: Dataset, cohort: Labels | None = None, level: float = LEVEL
 ) -> pd.DataFrame:
     """Return the CLV of all rows together, or of each cohort, with an interval that knows common shocks.
 
@@ -88,56 +93,42 @@ def total_value(
     model : Model
     data : Dataset
         As of one date, or with cohorts of one date each: nobody is worth anything twice.
-    cohort : Series, length n, optional
-        The label of each row, none missing, in the order of the rows: its index is that of ``data.keys``, 0
-        to n - 1, or their customer ids. By default all are one cohort, ``all``.
+    cohort : Series, array or list, length n, optional
+        The label of each row, none missing, in the order of the rows: the index of a Series is that of
+        ``data.keys``, 0 to n - 1, or their customer ids. By default all are one cohort, ``all``.
     level : float, default 0.95
+        In (0, 1).
 
     Returns
     -------
     DataFrame, a row a cohort
         ``customers``, ``clv``, ``lower``, ``upper``, ``level``. Bounds of cohorts do not add up: what all
-        share moves them together.
+        share moves them together. Nobody together is worth 0; of no labels there is no row.
 
     Raises
     ------
     DataError
-        If a label is missing or their number is another, their index is another, or a customer is in a
-        cohort twice.
+        If ``data`` is no dataset; if there are no labels by row, one is missing or their number is another,
+        their index is another, or a customer is in a cohort twice; if the level is none.
     """
-    label = pd.Series("all", data.keys.index) if cohort is None else cohort
-    if len(label) != len(data) or label.isna().any():
-        got = f"{len(label):,} labels, {int(label.isna().sum()):,} of them missing"
-        raise DataError(Problem("cohort", "labels", f"one for each of {len(data):,} rows", got))
-    in_order = (data.keys.index, pd.Index(data.keys["customer_id"]))
-    if not any(label.index.equals(one) for one in in_order):
-        expected, hint = (
-            "that of data.keys, or its customer ids",
-            "reindex labels by data.keys['customer_id']",
-        )
-        raise DataError(Problem("cohort", "index", expected, "another, or another order", hint))
-    again = data.keys[["customer_id"]].assign(label=label.to_numpy()).duplicated()
-    if again.any():
-        expected, hint = "each customer once in a cohort", "snapshots as of one date"
-        raise DataError(Problem("cohort", "customer_id", expected, "more", hint, count=int(again.sum())))
+    require_dataset(data)
+    label, problems = labels_of(cohort, data)
+    level, wrong = inputs.tried(lambda: inputs.level(level), LEVEL)
+    if problems := [*problems, *wrong]:
+        raise DataError(problems)
     value, curve, spreads = model.business.value, model.curve(data), model.estimators.spreads
     flows = flows_of(curve, value)
     variance = spread_of(curve, value, spreads.money, flows).variance
     margin = flows.margin * flows.discount_factor
-    rows = {
-        name: asdict(
-            total_of(
-                len(place),
-                float(flows.clv[place].sum()),
-                margin[place].sum(axis=0),
-                float(variance[place].sum()),
-                spreads.shocks,
-                level,
-            )
-        )
-        for name, place in label.groupby(label).indices.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
+
+    def together(place: Int64) -> Total:
+        sums = float(flows.clv[place].sum()), margin[place].sum(axis=0), float(variance[place].sum())
+        return total_of(len(place), *sums, spreads.shocks, level)
+
+    places = {ALL: np.arange(len(data))} if cohort is None else label.groupby(label).indices
+    rows = {name: asdict(together(place)) for name, place in places.items()}
+    columns = {field.name: np.int64 if field.name == "customers" else np.float64 for field in fields(Total)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns)).astype(columns)
 
 
 def value_at_risk(model: Model, data: Dataset) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from lapse.value.flows import DAYS_A_YEAR, Flows, cash_flows, clv, expected_spen
 from lapse.value.interval import Spread, clv_interval, spread_of
 from lapse.value.multiple import lifetime_in_periods, margin_multiple
 from lapse.value.paths import paths_of
-from lapse.value.referral import with_referrals
+from lapse.value.referral import value_problems, with_referrals
 from lapse.value.risk import VOLUNTARY, churn_by_cause, value_at_risk, value_to_keep
 from lapse.value.table import FLOW_COLUMNS, flow_tables, no_flows
 from lapse.value.total import LEVEL, Shocks, Total, fit_shocks, total_of
@@ -49,6 +49,7 @@ __all__ = [
     "spread_of",
     "total_of",
     "value_at_risk",
+    "value_problems",
     "value_to_keep",
     "with_referrals",
 ]

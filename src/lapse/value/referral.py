@@ -8,11 +8,14 @@ referrer gets ``credit`` of the referred customer's own CLV, and that much less 
 generation: what a referred customer gets for those whom it referred itself is not passed on. Where either has
 no value (lapsed, unknown, excluded), nothing moves: who referred it second gets nothing for the first.
 
-Refused (:class:`~lapse.errors.DataError`): a customer with two values, a credit outside [0, 1], referrals
-without their columns.
+Refused (:class:`~lapse.errors.DataError`): a customer with two values or without an id, values that are no
+finite numbers, a credit outside [0, 1], referrals without their columns.
 """
 
 from __future__ import annotations
+
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -50,11 +53,7 @@ def with_referrals(clv: pd.Series, referrals: pd.DataFrame, credit: float) -> pd
     if missing := {"customer_id", "referred"} - set(referrals.columns):
         wanted = "customer_id and referred"
         problems.append(Problem("referrals", "columns", wanted, f"no {', '.join(sorted(missing))}"))
-    if clv.index.has_duplicates:
-        problems.append(Problem("referrals", "clv", "one value a customer", "customers with two"))
-    if (wrong := np.isinf(clv.to_numpy(np.float64))).any():
-        count = int(wrong.sum())
-        problems.append(Problem("referrals", "clv", "finite numbers", "infinite ones", count=count))
+    problems += value_problems(clv, "referrals")
     if problems:
         raise DataError(problems)
     there = clv.dropna().index
@@ -69,3 +68,27 @@ def with_referrals(clv: pd.Series, referrals: pd.DataFrame, credit: float) -> pd
     table["clv_passed_on"] = gave.reindex(clv.index, fill_value=0.0)
     table["clv_with_referrals"] = table["clv"] + table["clv_from_referrals"] - table["clv_passed_on"]
     return table
+
+
+def value_problems(clv: pd.Series, where: str) -> list[Problem]:
+    """Return what is wrong with values by customer_id: an id missing or given twice, no finite numbers."""
+    missing = np.asarray(clv.index.isna(), np.bool_)
+    twice = np.asarray(clv.index.duplicated(), np.bool_) & ~missing
+    there = clv.dropna()
+    if not pd.api.types.is_numeric_dtype(there):  # such as numbers among text
+        there = there.astype(object)
+    no_number = np.array(
+        [not isinstance(one, Real | Decimal) or isinstance(one, bool) for one in there], bool
+    )
+    infinite = np.isinf(there[~no_number].to_numpy(np.float64))
+    found = (
+        (missing, "customer_id", "none missing", "missing"),
+        (twice, "clv", "one value a customer", "customers with two"),
+        (no_number, "clv", "numbers", repr(there[no_number].iloc[0]) if no_number.any() else ""),
+        (infinite, "clv", "finite numbers", "infinite ones"),
+    )
+    return [
+        Problem(where, what, expected, got, count=int(wrong.sum()))
+        for wrong, what, expected, got in found
+        if wrong.any()
+    ]

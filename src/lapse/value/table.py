@@ -28,7 +28,8 @@ FLOW_COLUMNS: tuple[str, ...] = (
     "cash_flow",
 )
 """The columns, in order. ``date`` is the last day of the step, or the limit within it; ``survival`` the
-chance of being a customer at the step's start, with which the money is weighted already."""
+chance of being a customer at the step's start, with which the money is weighted already. In the files that
+``lapse score`` writes ``as_of`` is the name of the folder."""
 
 _ROWS_AT_ONCE = 200_000
 

@@ -13,18 +13,22 @@ point to win still lapses at some time. Who is sure to stay in that year, or to 
 It is arithmetic on the curve, not a forecast of what a measure does: what raises retention is not said, and
 what it costs is not in it.
 
-Refused (ValueError): a change that is not a finite number, a discount of -100 % a year or less.
+Refused (:class:`~lapse.errors.ArgumentError`, a ValueError too): a change that is not a finite number, a
+point given as 1, a margin or cost that falls by more than all of it, a yearly discount rate that would be
+below 0.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from numbers import Real
 
 import numpy as np
 
 from lapse.config import Value
+from lapse.errors import ArgumentError, Problem
 from lapse.models.curve import Curve, sure_steps
 from lapse.schema import Float64
 from lapse.value.flows import DAYS_A_YEAR, cash_flows
@@ -40,13 +44,18 @@ class Change:
     Attributes
     ----------
     retention : float
-        Added to the retention over the first year in which a lapse is possible: 0.01 is a point.
+        In (-1, 1), added to the retention over the first year in which a lapse is possible: 0.01 is a point.
     margin : float
-        Relative: 0.01 raises every margin by 1 %, a negative one falls further.
+        At least -1, relative: 0.01 raises every margin by 1 %, a negative one falls further.
     discount : float
-        Added to the yearly discount rate: 0.01 is a point.
+        In (-1, 1), added to the yearly discount rate: 0.01 is a point.
     cost : float
-        Relative, on the cost to serve and the costs of events.
+        At least -1, relative, on the cost to serve and the costs of events.
+
+    Raises
+    ------
+    ArgumentError
+        A ValueError too. If any of them is not a number or lies elsewhere; all are told.
     """
 
     retention: float = 0.0
@@ -55,8 +64,28 @@ class Change:
     cost: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(isinstance(part, int | float) and math.isfinite(part) for part in astuple(self)):
-            raise ValueError(f"a change must be finite numbers, such as 0.01 for 1 %, not {self}")
+        given = asdict(self)
+        wrong = [
+            Problem("change", name, _EXPECTED[name], repr(part), _SHARES)
+            for name, part in given.items()
+            if not _can_be(name, part)
+        ]
+        if wrong:
+            raise ArgumentError(wrong)
+        for name, part in given.items():
+            object.__setattr__(self, name, float(part))
+
+
+_SHARES = "shares are meant: 0.01 is a point, or 1 %"
+_POINTS = "a finite number above -1 and below 1"
+_RELATIVE = "a finite number from -1 on"
+_EXPECTED = {"retention": _POINTS, "margin": _RELATIVE, "discount": _POINTS, "cost": _RELATIVE}
+
+
+def _can_be(name: str, part: object) -> bool:
+    if not isinstance(part, Real) or isinstance(part, bool) or not math.isfinite(part):
+        return False
+    return -1 < part < 1 if _EXPECTED[name] == _POINTS else part >= -1
 
 
 AS_IT_IS = "as it is"
@@ -87,6 +116,11 @@ def changed(curve: Curve, value: Value, change: Change) -> tuple[Curve, Value]:
         Its margins, where rates differ, and costs of events changed as well.
     Value
 
+    Raises
+    ------
+    ArgumentError
+        If the yearly discount rate would be below 0.
+
     Examples
     --------
     >>> curve = Curve(365, 0.8 ** np.arange(1.0, 4.0)[None], np.ones((1, 3)))
@@ -96,8 +130,9 @@ def changed(curve: Curve, value: Value, change: Change) -> tuple[Curve, Value]:
     """
     more, costs = 1.0 + change.margin, 1.0 + change.cost
     discount = value.discount_rate + change.discount
-    if discount <= -1:
-        raise ValueError(f"a discount above -1 a year, not {discount:g}")
+    if discount < 0:
+        expected = f"at least 0 a year, together with the {value.discount_rate:g} of the config"
+        raise ArgumentError(Problem("change", "discount", expected, f"{discount:g}", _SHARES))
     new = replace(
         curve,
         survival=_retained(curve, change.retention),
