@@ -83,9 +83,10 @@ _EXPECTED = {"retention": _POINTS, "margin": _RELATIVE, "discount": _POINTS, "co
 
 
 def _can_be(name: str, part: object) -> bool:
-    if not isinstance(part, Real) or isinstance(part, bool) or not math.isfinite(part):
+    if not isinstance(part, Real) or isinstance(part, bool):
         return False
-    return -1 < part < 1 if _EXPECTED[name] == _POINTS else part >= -1
+    number = float(part)
+    return math.isfinite(number) and (-1 < number < 1 if _EXPECTED[name] == _POINTS else number >= -1)
 
 
 AS_IT_IS = "as it is"
