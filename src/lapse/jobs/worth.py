@@ -126,7 +126,7 @@ def total_value(
         return total_of(len(place), *sums, spreads.shocks, level)
 
     places = {ALL: np.arange(len(data))} if cohort is None else label.groupby(label).indices
-    rows = {name: asdict(together(place)) for name, place in places.items()}
+    rows = {name: asdict(together(np.asarray(place))) for name, place in places.items()}
     columns = {field.name: np.int64 if field.name == "customers" else np.float64 for field in fields(Total)}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns)).astype(columns)
 
