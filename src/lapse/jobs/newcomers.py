@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lapse.config import Business
-from lapse.dataset import Dataset
+from lapse.dataset import Dataset, require_dataset
 from lapse.errors import DataError, Problem
 from lapse.features import refuse_other_history
 from lapse.features.visibility import first_days
@@ -75,6 +75,7 @@ def newcomer(model: Model, data: Dataset, history: History) -> Newcomer:
     GateError
         If the history lacks tables or columns that the model was trained on.
     """
+    require_dataset(data)
     business = model.business
     if history.fingerprint != data.fingerprint:
         hint = "give the history that went into lapse.snapshots"
