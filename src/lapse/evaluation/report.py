@@ -28,10 +28,8 @@ from lapse.evaluation.tables import COLUMNS
 from lapse.features.wording import several
 
 _KINDS: Mapping[str, Any] = {
-    **dict.fromkeys(("days", "n", "decile", "period"), np.int64),
-    **dict.fromkeys(
-        ("value", "lower", "upper", "predicted", "observed", "expected", "realised", "error"), float
-    ),
+    **dict.fromkeys(("days", "n", "decile", "period", "realised"), np.int64),
+    **dict.fromkeys(("value", "lower", "upper", "predicted", "observed", "expected", "error"), float),
 }
 """Kinds of the columns that hold numbers."""
 
