@@ -35,7 +35,8 @@ from benchmarks.judged import publish
 from sklearn.model_selection import KFold
 
 from lapse.evaluation.bootstrap import bounds, draw
-from lapse.evaluation.censoring import concordance, d_calibration, kaplan_meier
+from lapse.evaluation.censoring import d_calibration, kaplan_meier
+from lapse.evaluation.concordance import concordance
 from lapse.evaluation.lifetimes import calibration_by_horizon, ends_by_period, restricted_mean_by_decile
 from lapse.evaluation.survival import observe_steps
 from lapse.models.lifetime import Lifetime

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapse.evaluation.censoring import (
-    concordance,
     d_calibration,
     integrated_ipcw_brier,
     ipcw_brier,
     kaplan_meier,
 )
+from lapse.evaluation.concordance import concordance
 
 # 24 rows; what scikit-survival 0.28.0 and lifelines 0.30.3 say of them stands below.
 LAPSED = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1], bool)

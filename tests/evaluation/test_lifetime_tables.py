@@ -8,13 +8,9 @@ import pytest
 from scipy.stats import chi2
 
 from lapse.errors import DataError
-from lapse.evaluation.lifetime_tables import (
-    DECILE_COLUMNS,
-    PERIOD_COLUMNS,
-    CurveTables,
-    Followed,
-    evaluate_curves,
-)
+from lapse.evaluation.followed import Followed
+from lapse.evaluation.lapse_periods import PERIOD_COLUMNS
+from lapse.evaluation.lifetime_tables import DECILE_COLUMNS, CurveTables, evaluate_curves
 from lapse.evaluation.tables import COLUMNS
 from tests.evaluation.test_tables import pick
 

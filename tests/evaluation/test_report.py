@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from lapse.evaluation import tables
-from lapse.evaluation.lifetime_tables import Followed, evaluate_curves
+from lapse.evaluation.followed import Followed
+from lapse.evaluation.lifetime_tables import evaluate_curves
 from lapse.evaluation.report import Evaluation, Protocol
 from tests.evaluation.test_tables import sample
 

@@ -91,6 +91,19 @@ def test_what_lightgbm_takes_stays() -> None:
 
 
 def test_whole_numbers_that_are_floats_grow_trees() -> None:
-    small = {"n_estimators": 2.0, "num_leaves": 3.0, "min_child_samples": 5.0, "num_threads": 1}
-    for fit in FITS.values():
-        fit(**small, n_bags=1.0)
+    small = {
+        "n_estimators": 2.0,
+        "num_leaves": 3.0,
+        "min_child_samples": 5.0,
+        "n_bags": 1.0,
+        "num_threads": 1,
+    }
+    said: dict[str, Callable[[Any], Any]] = {
+        "lifetime": lambda model: model.predict_hazard(X, 2),
+        "defection": lambda model: model.predict_proba(X),
+        "spend": lambda model: model.predict(X),
+        "purchases": lambda model: model.predict(X, np.ones(40)),
+    }
+    for name, fit in FITS.items():
+        floats, whole = fit(**small), fit(**{key: int(one) for key, one in small.items()})
+        np.testing.assert_array_equal(said[name](floats), said[name](whole))

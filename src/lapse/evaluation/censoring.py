@@ -1,4 +1,4 @@
-"""Measures of lifetimes some of which are censored: Kaplan-Meier, IPCW Brier, D-calibration, concordance.
+"""Measures of lifetimes some of which are censored: Kaplan-Meier, IPCW Brier, D-calibration.
 
 In: ``lapsed`` (n,) whether the lapse was seen, ``duration`` (n,) the time of the lapse or of the last sight,
 and predictions. Times are in any unit, the same for all. Out: numbers and arrays. Refused (ValueError): other
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.stats import chi2
 
 from lapse.evaluation.survival import mean_over_steps
@@ -79,7 +78,7 @@ def kaplan_meier(
     >>> kaplan_meier([True, False, True], [2, 3, 4]).at([1, 2, 4]).round(3).tolist()
     [1.0, 0.667, 0.0]
     """
-    seen, time = _checked(lapsed, duration)
+    seen, time = checked(lapsed, duration)
     times, events = np.unique(time[seen], return_counts=True)
     at_risk = len(time) - np.searchsorted(np.sort(time), times, side="left")
     if entry is not None:
@@ -114,7 +113,7 @@ def ipcw_brier(
     >>> ipcw_brier([True, True], [1, 3], [[0.5], [0.5]], [2]).tolist()
     [0.25]
     """
-    seen, time = _checked(lapsed, duration)
+    seen, time = checked(lapsed, duration)
     grid, predicted = np.asarray(times, np.float64), _probabilities(survival, (len(time), np.size(times)))
     uncensored = _of_censoring(seen, time)
     at_grid = uncensored.at(grid)
@@ -220,82 +219,6 @@ def _spread(low: Float64, high: Float64) -> Float64:
     return count
 
 
-def concordance(lapsed: npt.ArrayLike, duration: npt.ArrayLike, risk: npt.ArrayLike) -> float:
-    """Return Harrell's C: of two customers whose order is known, how often the first to lapse has more risk.
-
-    It tells nothing of how true probabilities are: curves that are all wrong by the same factor keep it.
-
-    Parameters
-    ----------
-    risk : array, shape (n,)
-        The higher, the sooner the lapse is expected.
-
-    Returns
-    -------
-    float
-        Ties in risk count one half. A pair's order is known where one lapsed and the other was watched for
-        longer, or as long without a lapse. NaN where there is no such pair.
-
-    Examples
-    --------
-    >>> concordance([True, True, False], [1, 2, 3], [0.9, 0.1, 0.5])
-    0.6666666666666666
-    """
-    seen, time = _checked(lapsed, duration)
-    score = np.asarray(risk, np.float64)
-    if score.shape != time.shape or not np.isfinite(score).all():
-        raise ValueError("risk: expected one finite number a row")
-    order = np.lexsort((seen, -time))
-    rank = np.unique(score, return_inverse=True)[1].astype(np.int64)
-    twice, pairs = _concordant(time[order], seen[order], rank[order], int(rank.max()) + 1)
-    return float(twice / (2 * pairs)) if pairs else float("nan")
-
-
-@njit(cache=True, nogil=True)
-def _concordant(time, lapsed, rank, n_ranks):  # type: ignore[no-untyped-def]  # compiled
-    """Return twice the concordant pairs and all pairs; rows by falling time, the censored first among equals.
-
-    Walks from the last to the first, keeping how many of those known to last longer have which rank, in a
-    tree of partial sums (Fenwick 1994).
-    """
-    tree = np.zeros(n_ranks + 1, np.int64)
-    twice, pairs, kept = 0, 0, 0
-    begin = 0
-    n = len(time)
-    while begin < n:
-        end = begin
-        while end < n and time[end] == time[begin]:
-            end += 1
-        row = begin
-        while row < end and not lapsed[row]:
-            place = rank[row] + 1
-            while place <= n_ranks:
-                tree[place] += 1
-                place += place & -place
-            kept += 1
-            row += 1
-        for one in range(row, end):
-            below, upto = 0, 0
-            place = rank[one]
-            while place > 0:
-                below += tree[place]
-                place -= place & -place
-            place = rank[one] + 1
-            while place > 0:
-                upto += tree[place]
-                place -= place & -place
-            twice += 2 * below + (upto - below)
-            pairs += kept
-        for one in range(row, end):
-            place = rank[one] + 1
-            while place <= n_ranks:
-                tree[place] += 1
-                place += place & -place
-            kept += 1
-        begin = end
-    return twice, pairs
-
-
 def booleans(lapsed: npt.ArrayLike) -> Bool:
     """Return booleans, or zeros and ones, as bool; a missing one would pass for True."""
     seen = np.asarray(lapsed)
@@ -304,7 +227,8 @@ def booleans(lapsed: npt.ArrayLike) -> Bool:
     return seen.astype(bool)
 
 
-def _checked(lapsed: npt.ArrayLike, duration: npt.ArrayLike) -> tuple[Bool, Float64]:
+def checked(lapsed: npt.ArrayLike, duration: npt.ArrayLike) -> tuple[Bool, Float64]:
+    """Return booleans and finite durations above 0, of one length; anything else is refused (ValueError)."""
     seen, time = booleans(lapsed), np.asarray(duration, np.float64)
     if time.ndim != 1 or not len(time) or seen.shape != time.shape:
         raise ValueError("lapsed, duration: expected one length, at least 1")

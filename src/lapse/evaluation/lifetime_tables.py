@@ -1,8 +1,8 @@
 """Whether whole curves came true, as tables: over all rows, by decile of the prediction, and month by month.
 
-In: what the data show of the test rows (:class:`Followed`), and what each method had said of them. Out:
-:class:`CurveTables`. Refused: predictions that are missing or of another length. What the data do not reach
-is no number: its row says why in ``note``.
+In: what the data show of the test rows (:class:`~lapse.evaluation.followed.Followed`), and what each method
+had said of them. Out: :class:`CurveTables`. Refused: predictions that are missing or of another length. What
+the data do not reach is no number: its row says why in ``note``.
 
 Only rows whose potential follow-up reaches a time count at it (see :mod:`lapse.evaluation.survival`). Of
 those, nobody is censored before it, and Kaplan-Meier is the plain share that stayed. The one exception is
@@ -19,29 +19,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lapse.evaluation.bootstrap import REPLICATES, bounds, replicate
+from lapse.evaluation.bootstrap import REPLICATES
 from lapse.evaluation.calibration import calibration_noise
-from lapse.evaluation.censoring import concordance, d_calibration, integrated_ipcw_brier
-from lapse.evaluation.lifetimes import (
-    N_GROUPS,
-    calibration_by_horizon,
-    ends_by_period,
-    ends_of_rows,
-    restricted_mean_by_decile,
-)
+from lapse.evaluation.censoring import d_calibration, integrated_ipcw_brier
+from lapse.evaluation.concordance import concordance
+from lapse.evaluation.followed import NO_STEP, Followed
+from lapse.evaluation.lapse_periods import count_periods
+from lapse.evaluation.lifetimes import N_GROUPS, calibration_by_horizon, restricted_mean_by_decile
 from lapse.evaluation.tables import NOISE_RAISES, Row, refuse_missing, tidy_row, tidy_table
-from lapse.schema import Bool, Float64, Int32, Int64
+from lapse.schema import Bool, Float64, Int64
 
 DECILE_COLUMNS = ("method", "figure", "days", "decile", "n", "predicted", "observed")
 """str, str (``lapsed`` by that day, or ``restricted_mean_days`` up to it), int, int, int, float, float."""
 
-PERIOD_COLUMNS = ("method", "period", "days", "n", "expected", "realised", "error", "lower", "upper", "note")
-"""str, int from 1, int (the period's last day), int rows watched so long, floats, str."""
-
 N_HORIZONS = 6
 """At most at so many steps the deciles are compared, spread evenly over those that the data reach."""
-
-MONTH_DAYS = 365.25 / 12
 
 _ENOUGH_CUSTOMERS = 50  # five a bin: with fewer the chi-squared distribution does not hold
 _NOISE_DRAWS = 20
@@ -55,48 +47,10 @@ _CONCORDANCE = (
     "last of all, as curves that are wrong by the same factor keep it; "
     "no interval: each resample would have to rank all pairs anew"
 )
-_NO_STEP = "the test dates are too near to the end of the data: no row's follow-up reaches the first step"
 _NOT_ALL = "the test dates are too near to the end of the data: no step is observed of every row"
-_NO_PERIOD = "the test dates are too near to the end of the data: no row's follow-up reaches the first month"
 _FEW_ROWS = f"fewer than {N_GROUPS} rows: no deciles"
 _FEW_CUSTOMERS = f"fewer than {_ENOUGH_CUSTOMERS} customers: no test"
 _NO_PAIR = "nobody lapsed while another was watched for longer: no pairs to rank"
-_NO_LAPSE = "nobody lapsed: no number to compare with"
-
-
-@dataclass(frozen=True)
-class Followed:
-    """What the data show of n rows.
-
-    Attributes
-    ----------
-    lapsed : bool, shape (n,)
-        Whether the lapse was seen.
-    duration_days : int32, shape (n,)
-        Days from as_of to the lapse or the cut, whichever is first; at least 1.
-    follow_up_days : int32, shape (n,)
-        Days from as_of to the cut, at least the duration.
-    step_days : int
-    """
-
-    lapsed: Bool
-    duration_days: Int32
-    follow_up_days: Int32
-    step_days: int
-
-    def whole_steps(self, most: int) -> Int64:
-        """Return how many whole steps each could be watched, int64 of shape (n,); at most so many."""
-        steps: Int64 = np.minimum(self.follow_up_days.astype(np.int64) // self.step_days, most)
-        return steps
-
-    def limit_days(self, most: int) -> int:
-        """Return the last day of the last step that is observed of every row; 0 where there is none."""
-        return int(self.whole_steps(most).min()) * self.step_days
-
-    def reaching(self, days: int) -> Bool:
-        """Return which rows could be watched for so many days."""
-        reached: Bool = self.follow_up_days >= days
-        return reached
 
 
 @dataclass(frozen=True)
@@ -110,7 +64,7 @@ class CurveTables:
     deciles : DataFrame
         :data:`DECILE_COLUMNS`.
     periods : DataFrame
-        :data:`PERIOD_COLUMNS`.
+        :data:`~lapse.evaluation.lapse_periods.PERIOD_COLUMNS`.
     """
 
     overall: pd.DataFrame
@@ -167,7 +121,7 @@ def evaluate_curves(
     customer = np.asarray(customer_id)
     deciles = {method: _deciles(followed, s, restricted.get(method)) for method, s in said.items()}
     drawn = _one_a_customer(customer, followed.whole_steps(n_steps) > 0, seed)
-    periods, rows = _periods(followed, said, customer, n_replicates, seed)
+    periods, rows = count_periods(followed, said, customer, n_replicates, seed)
     for method, s in said.items():
         rows += [
             _integrated_ipcw_brier(method, followed, s),
@@ -227,7 +181,7 @@ def _calibration(
         if len(part):
             error = float(np.average((part["predicted"] - part["observed"]).abs(), weights=part["n"]))
             noise = calibration_noise(1.0 - survival[here, step - 1], seed=seed, n_draws=_NOISE_DRAWS)
-        note = NOISE_RAISES if len(part) else _FEW_ROWS if n else _NO_STEP
+        note = NOISE_RAISES if len(part) else _FEW_ROWS if n else NO_STEP
         rows += [
             tidy_row(method, "calibration_error_at_step", n, error, None, days=days, note=note),
             tidy_row(method, "calibration_noise_at_step", n, noise, None, days=days),
@@ -256,7 +210,7 @@ def _integrated_ipcw_brier(method: str, followed: Followed, survival: Float64) -
     ends = followed.step_days * np.arange(1, survival.shape[1] + 1)
     reached = ends < duration.max()
     if not reached.any():
-        return tidy_row(method, "integrated_ipcw_brier", 0, np.nan, None, note=_NO_STEP)
+        return tidy_row(method, "integrated_ipcw_brier", 0, np.nan, None, note=NO_STEP)
     value = integrated_ipcw_brier(followed.lapsed, duration, survival[:, reached], ends[reached])
     return tidy_row(method, "integrated_ipcw_brier", len(survival), value, None, note=_IPCW)
 
@@ -264,7 +218,7 @@ def _integrated_ipcw_brier(method: str, followed: Followed, survival: Float64) -
 def _d_calibration(method: str, followed: Followed, survival: Float64, drawn: Int64) -> Row:
     """Return the p-value of D-calibration by step, of the rows drawn."""
     if len(drawn) < _ENOUGH_CUSTOMERS:
-        note = _FEW_CUSTOMERS if len(drawn) else _NO_STEP
+        note = _FEW_CUSTOMERS if len(drawn) else NO_STEP
         return tidy_row(method, "d_calibration_p", len(drawn), np.nan, None, note=note)
     last = followed.whole_steps(survival.shape[1])[drawn]
     own = -(-followed.duration_days[drawn].astype(np.int64) // followed.step_days)
@@ -282,7 +236,7 @@ def _concordance(method: str, followed: Followed, survival: Float64) -> Row:
     n_steps, step_days = survival.shape[1], followed.step_days
     end = int(followed.whole_steps(n_steps).max()) * step_days
     if not end:
-        return tidy_row(method, "concordance", 0, np.nan, None, note=_NO_STEP)
+        return tidy_row(method, "concordance", 0, np.nan, None, note=NO_STEP)
     lapsed, watched = (
         followed.lapsed & (followed.duration_days <= end),
         np.minimum(followed.duration_days, end),
@@ -300,45 +254,5 @@ def _one_a_customer(customer_id: npt.NDArray[Any], eligible: Bool, seed: int) ->
     return drawn
 
 
-def _periods(
-    followed: Followed,
-    survival: Mapping[str, Float64],
-    customer_id: npt.NDArray[Any],
-    n_replicates: int,
-    seed: int,
-) -> tuple[pd.DataFrame, list[Row]]:
-    """Return expected and realised lapses by month of each method, and of all months together."""
-    step_days = followed.step_days
-    n_steps = int(followed.whole_steps(next(iter(survival.values())).shape[1]).max())
-    steps_a_period = max(1, round(MONTH_DAYS / step_days))
-    if n_steps < steps_a_period:
-        rows = [tidy_row(method, "lapses_error", 0, np.nan, None, note=_NO_PERIOD) for method in survival]
-        return pd.DataFrame(columns=list(PERIOD_COLUMNS)), rows
-    seen = (followed.lapsed, followed.duration_days, step_days, steps_a_period, followed.follow_up_days)
-    tables, rows = [], []
-    for method, s in survival.items():
-        expected, realised = ends_of_rows(s[:, :n_steps], *seen)
-        found = replicate(
-            {"": _errors}, realised, {"": expected}, customer_id, n_replicates=n_replicates, seed=seed
-        )
-        lower, upper = bounds(found["", ""])
-        table = ends_by_period(s[:, :n_steps], *seen).rename(columns={"watched": "n"})
-        table["days"] = table["period"] * steps_a_period * step_days
-        note = np.where(table["n"] == 0, _NO_STEP, np.where(table["realised"] == 0, _NO_LAPSE, ""))
-        tables.append(table.assign(method=method, lower=lower[1:], upper=upper[1:], note=note))
-        value = float(_errors(realised, expected, np.ones(len(s)))[0])
-        said = "" if np.isfinite(value) else _NO_LAPSE
-        rows.append(tidy_row(method, "lapses_error", len(s), value, (lower[0], upper[0]), note=said))
-    return pd.concat(tables, ignore_index=True)[list(PERIOD_COLUMNS)], rows
-
-
-def _errors(realised: Float64, expected: Float64, weight: Float64) -> Float64:
-    """Return expected over realised lapses, less 1: of all periods, then of each; NaN where none came."""
-    came, said = weight @ np.nan_to_num(realised), weight @ np.nan_to_num(expected)
-    came, said = np.append(came.sum(), came), np.append(said.sum(), said)
-    error: Float64 = np.divide(said, came, out=np.full(len(came), np.nan), where=came > 0) - 1.0
-    return error
-
-
 def _why_none(followed: Followed, n_steps: int) -> str:
-    return _FEW_ROWS if followed.whole_steps(n_steps).max() else _NO_STEP
+    return _FEW_ROWS if followed.whole_steps(n_steps).max() else NO_STEP

@@ -209,16 +209,7 @@ def draw_calibration_by_horizon(table: pd.DataFrame, method: str) -> Figure:
     axes.plot(
         [0, *predicted["days"]], [0.0, *predicted["value"]], color=_BLUE, linewidth=2, label="predicted"
     )
-    axes.errorbar(
-        seen["days"],
-        value,
-        yerr=_arms(value, lower, upper),
-        color=_ORANGE,
-        marker="s",
-        linestyle="none",
-        capsize=3,
-        label="observed",
-    )
+    _mark(axes, seen["days"].to_numpy(), (value, lower, upper), "observed")
     top = float(np.nanmax([value, upper, predicted["value"]], initial=0.01))
     axes.set(xlim=(0, None), ylim=(0, min(1.02, 1.15 * top)), xlabel="days after as_of", ylabel="lapsed")
     _count_rows(axes, seen)
@@ -249,16 +240,7 @@ def draw_lapses_by_period(table: pd.DataFrame, method: str) -> Figure:
     figure = _figure()
     axes = figure.subplots()
     axes.bar(days - length / 2, expected, width=0.8 * length, color=_BLUE, alpha=0.45, label="expected")
-    axes.errorbar(
-        days - length / 2,
-        came,
-        yerr=_arms(came, lower, upper),
-        color=_ORANGE,
-        marker="s",
-        linestyle="none",
-        capsize=3,
-        label="realised",
-    )
+    _mark(axes, days - length / 2, (came, lower, upper), "realised")
     top = max(float(np.nanmax([expected, came, upper], initial=1.0)), 1.0)
     axes.set(xlim=(0, days[-1]), ylim=(0, 1.25 * top), xlabel="days after as_of", ylabel="lapses")
     axes.set_xticks(np.append(0, days)[:: -(-len(days) // _MOST_COUNTS)])
@@ -267,6 +249,20 @@ def draw_lapses_by_period(table: pd.DataFrame, method: str) -> Figure:
     axes.legend(frameon=False, loc="upper right", ncols=2)
     _tidy(axes)
     return figure
+
+
+def _mark(axes: Axes, at: Float64, seen: tuple[Float64, Float64, Float64], label: str) -> None:
+    """Draw what was seen, a square with error bars: value, lower and upper bound."""
+    axes.errorbar(
+        at,
+        seen[0],
+        yerr=_arms(*seen),
+        color=_ORANGE,
+        marker="s",
+        linestyle="none",
+        capsize=3,
+        label=label,
+    )
 
 
 def _arms(value: Float64, lower: Float64, upper: Float64) -> Float64:

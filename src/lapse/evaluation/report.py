@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from lapse.evaluation.bootstrap import LEVEL
-from lapse.evaluation.lifetime_tables import DECILE_COLUMNS, PERIOD_COLUMNS
+from lapse.evaluation.lapse_periods import PERIOD_COLUMNS
+from lapse.evaluation.lifetime_tables import DECILE_COLUMNS
 from lapse.evaluation.printed import (
     overall,
     print_dates,

@@ -16,7 +16,8 @@ import pandas as pd
 
 from lapse.dataset import Labelled
 from lapse.evaluation import pictures
-from lapse.evaluation.lifetime_tables import CurveTables, Followed, evaluate_curves
+from lapse.evaluation.followed import Followed
+from lapse.evaluation.lifetime_tables import CurveTables, evaluate_curves
 from lapse.evaluation.money import over_horizon
 from lapse.evaluation.report import Evaluation, Protocol
 from lapse.evaluation.survival import observe_steps
